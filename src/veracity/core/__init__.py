@@ -1,0 +1,1 @@
+"""Floor 0: the records, requests, errors and identities that every other room speaks in."""

@@ -1,0 +1,1 @@
+"""Floor 2: programs, their scheduler and their budget."""

@@ -1,0 +1,1 @@
+"""Floor 7: each module reads like a paper's method section."""

@@ -1,0 +1,1 @@
+"""Floor 4: probes, reply parsing and grading."""

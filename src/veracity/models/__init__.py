@@ -1,0 +1,1 @@
+"""Floor 2: everybody who can play a role, behind one protocol."""

@@ -1,0 +1,1 @@
+"""Floor 6: tables, figures and the report page."""

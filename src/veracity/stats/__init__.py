@@ -1,0 +1,1 @@
+"""Floor 1: estimates, intervals and tests, all pure functions."""

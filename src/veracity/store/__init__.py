@@ -1,0 +1,1 @@
+"""Floor 1: ledger and run folders, written so that nothing is lost at any byte."""

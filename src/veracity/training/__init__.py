@@ -1,0 +1,1 @@
+"""Floor 6: trainers that take rows and give back a model."""
