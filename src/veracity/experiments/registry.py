@@ -1,0 +1,61 @@
+"""The experiments by name: what settings each takes, who runs it, and what it would cost.
+
+A module of this room adds its experiment with `@experiment("name", SettingsClass)` over the function that
+runs it; a recipe picks it with `experiment: name`. Modules here must import quickly: whatever loads a model
+library is imported inside functions, because listing recipes imports all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from veracity.core.config import Settings
+from veracity.core.registry import Registry
+
+RunFunction = Callable[[Any, Any, Any], None]
+"""`run(settings, run, console)`: settings of the registered class, an open `Run`, a Rich console."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What one point of a recipe would take, known before anything runs."""
+
+    training_steps: int
+    """Optimizer steps over all phases."""
+    training_tokens: int
+    """Tokens that pass forward and backward."""
+    requests: int
+    """Model calls of all probes together."""
+    checkpoints: int
+    """Checkpoints on disk at the same time, at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Experiment:
+    """A registered experiment."""
+
+    name: str
+    settings: type[Settings]
+    run: RunFunction
+    cost: Callable[[Any], Cost] | None = None
+    """From settings to their cost; None where an experiment cannot say."""
+    about: str = ""
+    """First line of the run function's docstring."""
+
+
+experiments: Registry[Experiment] = Registry("experiments", package="veracity.experiments")
+
+
+def experiment(
+    name: str, settings: type[Settings], cost: Callable[[Any], Cost] | None = None
+) -> Callable[[RunFunction], RunFunction]:
+    """Decorator: register `run(settings, run, console)` as the experiment `name`."""
+
+    def add(run: RunFunction) -> RunFunction:
+        about = (run.__doc__ or "").strip().splitlines()
+        experiments.register(name)(Experiment(name, settings, run, cost, about[0] if about else ""))
+        return run
+
+    return add
