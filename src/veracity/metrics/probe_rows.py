@@ -98,6 +98,7 @@ ALLOWED: dict[str, frozenset[str]] = {
 LOSS_SCHEMA: dict[str, pl.DataType] = {
     "seed": pl.Int64(),
     "phase": pl.String(),
+    "delay": pl.Int64(),
     "epoch": pl.Int64(),
     "kind": pl.String(),
     "target": pl.String(),
