@@ -34,6 +34,8 @@ class Recipe:
     description: str = ""
     places: Mapping[str, str] = field(default_factory=dict)
     """Dotted key to where its value was written: `gv-gap.yaml, line 4` or `command line`."""
+    as_written: bool = True
+    """False once overrides were laid over it."""
 
     def place(self, key: str) -> str:
         """Where `key`, or the nearest section around it, was written; the recipe's own name otherwise."""
@@ -115,8 +117,9 @@ def _as_recipe(name: str, values: Mapping[str, Any], places: Mapping[str, str]) 
     return Recipe(
         name=name,
         values={key: value for key, value in values.items() if key not in RESERVED},
+        experiment=texts["experiment"],
+        description=texts["description"],
         places=places,
-        **texts,
     )
 
 
@@ -184,4 +187,5 @@ def _override(recipe: Recipe, overrides: Sequence[str]) -> Recipe:
         experiment=recipe.experiment,
         description=recipe.description,
         places={**recipe.places, **keys},
+        as_written=False,
     )

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from veracity.core.config import Settings
+from veracity.core.errors import ConfigError
+from veracity.core.recipe_files import Recipe
 from veracity.core.registry import Registry
 
 RunFunction = Callable[[Any, Any, Any], None]
@@ -59,3 +61,14 @@ def experiment(
         return run
 
     return add
+
+
+def experiment_of(recipe: Recipe) -> Experiment:
+    """The experiment that a recipe names; ConfigError if it names none, or one that does not exist."""
+    place = recipe.place("experiment")
+    if not recipe.experiment:
+        raise ConfigError(f"{place}: experiment is required; one of {', '.join(experiments.names())}")
+    try:
+        return experiments.get(recipe.experiment)
+    except ConfigError as error:
+        raise ConfigError(f"{place}: experiment: {error}") from None

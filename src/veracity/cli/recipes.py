@@ -1,0 +1,77 @@
+"""`veracity recipes`: which there are, what is in one, what can be set, and whether all are valid."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(help="The recipes that come with the package.", invoke_without_command=True)
+
+
+@app.callback()
+def recipes(ctx: typer.Context) -> None:
+    """The recipes that come with the package; alone, lists them."""
+    if ctx.invoked_subcommand is None:
+        list_recipes()
+
+
+@app.command("list")
+def list_recipes() -> None:
+    """List the shipped recipes."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from veracity.recipes import shipped
+
+    table = Table("recipe", "experiment", "what it is for", box=None, header_style="bold")
+    for recipe in shipped():
+        table.add_row(recipe.name, recipe.experiment, recipe.description)
+    Console().print(table)
+
+
+@app.command()
+def show(
+    recipe: Annotated[str, typer.Argument(help="Name or path of a recipe.")],
+    overrides: Annotated[list[str] | None, typer.Argument(metavar="[a.b=c]...", help="Settings to change.")] = None,
+) -> None:
+    """Print a recipe with everything it extends, every default filled in."""
+    import yaml
+
+    from veracity.recipes import resolved
+
+    typer.echo(yaml.safe_dump(resolved(recipe, overrides or []), sort_keys=False, allow_unicode=True), nl=False)
+
+
+@app.command()
+def schema(experiment: Annotated[str, typer.Argument(help="Name of an experiment.")] = "gv-gap") -> None:
+    """Print every setting of an experiment: its type, default and meaning."""
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    from veracity.core.config import schema_table
+    from veracity.experiments.registry import experiments
+
+    table = Table("setting", "type", "default", "meaning", box=None, header_style="bold", pad_edge=False)
+    for row in schema_table(experiments.get(experiment).settings):
+        table.add_row(row.key, *(escape(text) for text in (row.type, row.default, row.description)))
+    Console().print(table)
+
+
+@app.command()
+def check() -> None:
+    """Validate every shipped recipe; exits with 1 if one is wrong."""
+    from rich.console import Console
+
+    from veracity.recipes import check_all
+
+    console = Console()
+    wrong = 0
+    for name, points, problem in check_all():
+        console.print(
+            f"{name}: {problem or f'fine, {points} point' + 's' * (points != 1)}", markup=False, highlight=False
+        )
+        wrong += bool(problem)
+    if wrong:
+        raise typer.Exit(1)

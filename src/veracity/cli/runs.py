@@ -1,0 +1,75 @@
+"""`veracity demo`, `run`, `report`, `runs`: do a recipe, show what came out, list what was done."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+RunsFolder = Annotated[Path, typer.Option("--runs", help="Folder that holds the runs.")]
+Overrides = Annotated[
+    list[str] | None, typer.Argument(metavar="[a.b=c]...", help="Settings to change; see `veracity recipes schema`.")
+]
+
+
+def demo(runs_folder: RunsFolder = Path("runs")) -> None:
+    """Teach a tiny model new facts, watch generation and verification rise and fade, and write the report."""
+    _run("gv-gap-demo", [], runs_folder, None)
+
+
+def run(
+    recipe: Annotated[str, typer.Argument(help="Name or path of a recipe; `veracity recipes` lists the names.")],
+    overrides: Overrides = None,
+    runs_folder: RunsFolder = Path("runs"),
+    name: Annotated[str | None, typer.Option(help="Name of the run; from recipe and settings by default.")] = None,
+) -> None:
+    """Run a recipe and write its report; a run that was stopped continues, one that is finished is not repeated."""
+    _run(recipe, overrides or [], runs_folder, name)
+
+
+def report(folder: Annotated[Path, typer.Argument(help="Folder of a run.")]) -> None:
+    """Write the report of a run again, and print its summary."""
+    from rich.console import Console
+
+    _report(folder, Console())
+
+
+def list_runs(runs_folder: RunsFolder = Path("runs")) -> None:
+    """List the runs, oldest first, with their state."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from veracity.experiments.running import list_runs
+
+    table = Table("run", "recipe", "state", "started", "seconds", box=None, header_style="bold", pad_edge=False)
+    for row in list_runs(runs_folder):
+        state = "finished" if row.finished else "unfinished"
+        table.add_row(row.name, row.recipe, state, row.started, "" if row.seconds is None else f"{row.seconds:.0f}")
+    console = Console()
+    if table.row_count:
+        console.print(table)
+    else:
+        console.print(f"no runs in {runs_folder}; `veracity demo` makes the first", markup=False, highlight=False)
+
+
+def _run(recipe: str, overrides: list[str], runs_folder: Path, name: str | None) -> None:
+    from rich.console import Console
+
+    from veracity.experiments.running import run_recipe
+
+    console = Console()
+    folder = run_recipe(recipe, overrides, runs_folder=runs_folder, console=console, name=name)
+    _report(folder, console)
+
+
+def _report(folder: Path, console: Console) -> None:
+    from veracity.report.page import write_report
+    from veracity.report.terminal import print_summary
+
+    page = write_report(folder)
+    print_summary(folder, console)
+    typer.echo(f"report: {page}")

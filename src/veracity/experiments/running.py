@@ -1,0 +1,121 @@
+"""From a recipe to a finished run folder: resolve, name, open, run; and the list of what was run.
+
+A run is named after its recipe, plus a part of its settings' hash when they were overridden: the same recipe with the
+same settings continues in the same folder, other settings get another one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from veracity.core.config import Settings, Source, load_settings
+from veracity.core.identity import content_hash
+from veracity.core.recipe_files import Recipe, read_recipe
+from veracity.experiments.registry import experiment_of
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from veracity.store.run import RunFolder
+
+RUNS = Path("runs")
+
+
+@dataclass(frozen=True, slots=True)
+class RunRow:
+    """One line of the list of runs."""
+
+    name: str
+    recipe: str
+    identity: str
+    """Hash of experiment and settings; empty for a folder that `run_recipe` did not make."""
+    finished: bool
+    started: str
+    """Time of the first opening, UTC, as `2026-01-31 09:30`."""
+    seconds: float | None
+    """Wall time of the session that finished the run."""
+
+
+def run_recipe(
+    source: Source,
+    overrides: Sequence[str] = (),
+    *,
+    runs_folder: Path | str = RUNS,
+    console: Console | None = None,
+    name: str | None = None,
+) -> Path:
+    """Run a recipe, or continue it; the finished run's folder is returned.
+
+    Args:
+        source: A recipe by name or path, or its values (with the key `experiment`).
+        overrides: `a.b=c` settings that win over the recipe's.
+        runs_folder: Folder that holds the runs.
+        console: Where progress is shown; a new Rich console by default.
+        name: Name of the run's folder; from recipe and settings by default.
+
+    Raises:
+        ConfigError: the recipe or a setting is wrong; nothing was written.
+        VeracityError: whatever the experiment refuses.
+    """
+    from rich.console import Console
+
+    from veracity.store.run import Run
+
+    recipe = read_recipe(source, overrides)
+    experiment = experiment_of(recipe)
+    settings = load_settings(experiment.settings, recipe)
+    folder = Path(runs_folder) / (name or run_name(recipe, settings))
+    with Run.open(folder) as run:
+        run.log("recipe", recipe=recipe.name, experiment=experiment.name, identity=run_identity(recipe, settings))
+        experiment.run(settings, run, console or Console())
+    return folder
+
+
+def run_identity(recipe: Recipe, settings: Settings) -> str:
+    """What makes two runs the same work: the experiment and its resolved settings."""
+    return content_hash({"experiment": recipe.experiment, "settings": settings})
+
+
+def run_name(recipe: Recipe, settings: Settings) -> str:
+    """`gv-gap-demo` for a recipe as it stands in its file, `gv-gap-demo-1a2b3c4d` for other settings of it."""
+    if recipe.name and recipe.as_written:
+        return recipe.name
+    return f"{recipe.name or recipe.experiment}-{run_identity(recipe, settings)[:8]}"
+
+
+def list_runs(runs_folder: Path | str = RUNS) -> list[RunRow]:
+    """The runs in a folder, oldest first."""
+    from veracity.store.run import runs
+
+    return sorted((_row(folder) for folder in runs(runs_folder)), key=lambda row: (row.started, row.name))
+
+
+def finished_identities(runs_folder: Path | str = RUNS) -> dict[str, Path]:
+    """Where each finished piece of work lies, by `run_identity`."""
+    rows = [row for row in list_runs(runs_folder) if row.finished and row.identity]
+    return {row.identity: Path(runs_folder) / row.name for row in rows}
+
+
+def _row(folder: RunFolder) -> RunRow:
+    events = folder.events()
+    manifest = folder.manifest()
+    about: dict[str, Any] = next((event for event in reversed(events) if event.get("event") == "recipe"), {})
+    return RunRow(
+        name=folder.path.name,
+        recipe=about.get("recipe", ""),
+        identity=about.get("identity", ""),
+        finished=manifest is not None,
+        started=_minute(str(events[0].get("time", ""))) if events else "",
+        seconds=(manifest or {}).get("wall_s"),
+    )
+
+
+def _minute(timestamp: str) -> str:
+    try:
+        return f"{datetime.fromisoformat(timestamp):%Y-%m-%d %H:%M}"
+    except ValueError:
+        return ""
