@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, overload
 
 from veracity.core.errors import DataError
 from veracity.core.identity import content_hash
@@ -92,7 +92,11 @@ class FactSet(Sequence[Fact]):
     def __len__(self) -> int:
         return len(self._facts)
 
-    def __getitem__(self, index):  # type: ignore[no-untyped-def,override]
+    @overload
+    def __getitem__(self, index: int) -> Fact: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Fact, ...]: ...
+    def __getitem__(self, index: int | slice) -> Fact | tuple[Fact, ...]:
         return self._facts[index]
 
     def __iter__(self) -> Iterator[Fact]:

@@ -25,7 +25,7 @@ from veracity.world.facts import ValueKind
 T = TypeVar("T")
 
 POOL_SIZES: Mapping[str, int] = {
-    "first": 150, "last": 250, "coined": 160, "place": 400, "party": 28, "faith": 28, "patron": 28,
+    "first": 150, "last": 250, "coined": 160, "place": 240, "party": 28, "faith": 28, "patron": 28,
 }  # fmt: skip
 _ENDINGS: Mapping[str, Sequence[str]] = {
     "first": ["a", "en", "is", "o", "ia", "ur", "el"],
@@ -122,6 +122,7 @@ class Language:
         """Every word and number that texts of this language can hold, once or more."""
         for pool in (*self.pools.values(), *self.classes.values()):
             yield from pool
+        yield "grains"
         for relation in self.relations.values():
             texts = (*relation.statements, *relation.questions, *relation.claims, *relation.denials)
             for text in (*texts, relation.reverse_question or ""):

@@ -66,8 +66,10 @@ class ClaimReader:
         self._patterns.setdefault(max(words, key=len), []).append(pattern)
 
     def judge(self, claim: str) -> WorldVerdict:
-        """Look a claim up. Of several readings, one whose value belongs to the relation's class is preferred
-        ("born in 1802" tells a year, not a place).
+        """Look a claim up.
+
+        Of several readings, those whose value belongs to the relation's class win: "born in the year 1802" tells
+        a year, not a place called so.
         """
         readings = self._readings(claim.strip().rstrip("."))
         fitting = [r for r in readings if r.value in self._values[r.fact.relation]] or readings

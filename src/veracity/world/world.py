@@ -22,7 +22,7 @@ from veracity.world.rendering import Article, article, biography
 from veracity.world.verdicts import ClaimReader, WorldVerdict
 
 KIND_SHARES: Mapping[str, float] = {
-    "person": 0.61, "organisation": 0.09, "work": 0.09, "compound": 0.09, "event": 0.09, "place": 0.03,
+    "person": 0.62, "organisation": 0.09, "work": 0.09, "compound": 0.09, "event": 0.09, "place": 0.02,
 }  # fmt: skip
 EXPOSURES: Mapping[float, float] = {1.0: 0.34, 0.5: 0.04, 0.25: 0.04, 0.125: 0.04, 0.0625: 0.04, 0.0: 0.50}
 """Share of the entities of each kind at each exposure. Places always have 1: they are values of other facts."""
@@ -132,15 +132,18 @@ class World:
         rng = Random(derive_seed(seed, "options", fact.id))
         return tuple(shuffled(rng, [fact.value, *wrong[: count - 1]]))
 
-    def absent_people(self, count: int, seed: int = 0) -> tuple[str, ...]:
-        """`count` different names of people who don't exist here, made of the same words as those who do."""
-        rng = Random(derive_seed(seed, "absent"))
-        names: dict[str, None] = {}
-        while len(names) < count:
-            name = f"{pick(rng, self.language.pools['first'])} {pick(rng, self.language.pools['last'])}"
-            if name not in self.by_name:
-                names[name] = None
-        return tuple(names)
+    def absent(self, kind: str, count: int, seed: int = 0) -> tuple[str, ...]:
+        """`count` different names of a kind that nobody here has, made of the same words as those that exist.
+
+        Raises:
+            ConfigError: places have no free names to speak of, or the language has not so many left.
+        """
+        if kind == "place":
+            raise ConfigError("places have names of one word, all of which may exist; ask for another kind")
+        free = [name for name in _possible_names(self.language, kind) if name not in self.by_name]
+        if count > len(free):
+            raise ConfigError(f"only {len(free)} names for a {kind} are free, not {count}")
+        return tuple(shuffled(Random(derive_seed(seed, "absent", kind)), free)[:count])
 
     def _entity(self, name: str) -> Entity:
         if name not in self.by_name:
@@ -155,14 +158,17 @@ def _grouped(facts: FactSet, key: str) -> Mapping[str, tuple[Fact, ...]]:
     return {name: tuple(group) for name, group in groups.items()}
 
 
+def _possible_names(language: Language, kind: str) -> Sequence[str]:
+    if kind == "place":
+        return language.members("place")[0]
+    firsts = language.pools["first" if kind == "person" else "coined"]
+    lasts = language.pools["last"] if kind == "person" else language.classes[kind]
+    return [f"{a} {b}" for a in firsts for b in lasts]
+
+
 def _names(language: Language, kind: str, count: int, rng: Random) -> list[str]:
     """`count` different names of one kind. Raises ConfigError when the language has not so many."""
-    if kind == "place":
-        possible: Sequence[str] = language.members("place")[0]
-    else:
-        firsts = language.pools["first" if kind == "person" else "coined"]
-        lasts = language.pools["last"] if kind == "person" else language.classes[kind]
-        possible = [f"{a} {b}" for a in firsts for b in lasts]
+    possible = _possible_names(language, kind)
     if count > len(possible):
         raise ConfigError(f"the language has {len(possible)} names for a {kind}, not {count}; ask for fewer entities")
     return shuffled(rng, possible)[:count]
@@ -181,7 +187,7 @@ def _entities(seed: int, language: Language, total: int, exposures: Mapping[floa
     made: list[Entity] = []
     for kind, share in KIND_SHARES.items():
         rng = Random(derive_seed(seed, "entities", kind))
-        count = max(24, round(total * share)) if kind == "place" else round(total * share)
+        count = max(40, round(total * share)) if kind == "place" else round(total * share)
         levels = [1.0] * count if kind == "place" else _levels(count, exposures)
         for name, exposure in zip(_names(language, kind, count, rng), levels, strict=True):
             made.append(Entity(f"{kind}/{name.lower().replace(' ', '-')}", kind, name, _aliases(kind, name), exposure))

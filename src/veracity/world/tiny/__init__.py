@@ -1,0 +1,1 @@
+"""The tiny model: a transformer of a million parameters, raised on one world, shipped with the package."""

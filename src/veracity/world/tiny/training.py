@@ -1,0 +1,208 @@
+"""Training the tiny model from scratch: one readable loop, the same weights from the same seed on one core.
+
+Every step draws its documents from (seed, step), so a killed run resumes from its last checkpoint and ends in
+the same weights. One thread: on a machine with few cores PyTorch's second thread slows a model of this size.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from veracity.core.errors import ConfigError, NonFiniteError
+from veracity.world.tiny.curriculum import Curriculum, Document
+from veracity.world.tiny.packing import pack
+from veracity.world.tiny.tokenizer import CONTEXT, END, build_tokenizer, vocabulary
+from veracity.world.world import World
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
+
+WORLD_SEED, WORLD_ENTITIES = 0, 1650
+
+
+@dataclass(frozen=True, slots=True)
+class TinySettings:
+    """Size and schedule; the defaults made the model that ships."""
+
+    hidden: int = 128
+    mlp: int = 384
+    layers: int = 4
+    heads: int = 4
+    rows: int = 64
+    width: int = 64
+    steps: int = 5000
+    learning_rate: float = 2e-3
+    warmup: int = 100
+    """Steps of linear warm-up; then constant for 60 % of all steps, then linear to 2 % of the rate."""
+    betas: tuple[float, float] = (0.9, 0.98)
+    weight_decay: float = 0.05
+    clip: float = 1.0
+    seed: int = 0
+    checkpoint_every: int = 250
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What the caller hears after each step."""
+
+    number: int
+    of: int
+    loss: float
+    tokens: int
+
+
+def tiny_world() -> World:
+    """The world that the shipped model was raised on."""
+    return World.generate(WORLD_SEED, WORLD_ENTITIES)
+
+
+def rate(settings: TinySettings, step: int) -> float:
+    """Learning rate of a step, counted from 0."""
+    if step < settings.warmup:
+        return settings.learning_rate * (step + 1) / settings.warmup
+    plateau = int(settings.steps * 0.6)
+    if step < plateau:
+        return settings.learning_rate
+    left = (settings.steps - step) / max(1, settings.steps - plateau)
+    return settings.learning_rate * (0.02 + 0.98 * left)
+
+
+def new_model(settings: TinySettings, tokens: int, pad: int, end: int) -> LlamaForCausalLM:
+    """A Llama with random weights, drawn from the seed."""
+    import torch
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    config = LlamaConfig(
+        vocab_size=tokens,
+        hidden_size=settings.hidden,
+        intermediate_size=settings.mlp,
+        num_hidden_layers=settings.layers,
+        num_attention_heads=settings.heads,
+        num_key_value_heads=settings.heads,
+        max_position_embeddings=CONTEXT,
+        tie_word_embeddings=True,
+        pad_token_id=pad,
+        eos_token_id=end,
+        bos_token_id=None,
+    )
+    with torch.random.fork_rng():
+        torch.manual_seed(settings.seed)
+        return LlamaForCausalLM(config)
+
+
+def train(
+    folder: Path,
+    settings: TinySettings | None = None,
+    *,
+    world: World | None = None,
+    on_step: Callable[[Step], None] = lambda step: None,
+) -> Path:
+    """Train (or go on training) in `folder`, and write the finished model to `folder/model`.
+
+    Raises:
+        ConfigError: the folder holds a run with other settings.
+        NonFiniteError: the loss is no longer a number.
+    """
+    import torch
+
+    settings, world = settings or TinySettings(), world or tiny_world()
+    torch.set_num_threads(1)
+    tokenizer = build_tokenizer(world.language)
+    end = tokenizer.convert_tokens_to_ids(END)
+    model = new_model(settings, len(vocabulary(world.language)), int(tokenizer.pad_token_id), int(end))
+    optimizer = torch.optim.AdamW(
+        model.parameters(), lr=settings.learning_rate, betas=settings.betas, weight_decay=settings.weight_decay
+    )
+    start = _restore(folder, settings, world, model, optimizer)
+    batches = _batches(Curriculum(world, settings.seed), tokenizer, settings, start)
+    model.train()
+    for step, (ids, labels, tokens) in enumerate(batches, start):
+        loss = _update(model, optimizer, ids, labels, settings, step)
+        on_step(Step(step + 1, settings.steps, loss, tokens))
+        if (step + 1) % settings.checkpoint_every == 0 or step + 1 == settings.steps:
+            _save_state(folder, settings, world, model, optimizer, step + 1)
+            save_model(model, tokenizer, folder / "model")
+    return folder / "model"
+
+
+def _update(
+    model: LlamaForCausalLM, optimizer: torch.optim.Optimizer, ids: Any, labels: Any, settings: TinySettings, step: int
+) -> float:
+    import torch
+
+    for group in optimizer.param_groups:
+        group["lr"] = rate(settings, step)
+    loss = model(input_ids=ids, labels=labels).loss
+    if not torch.isfinite(loss):
+        raise NonFiniteError(f"the loss of step {step + 1} is {loss.item()}; lower the learning rate")
+    loss.backward()
+    torch.nn.utils.clip_grad_norm_(model.parameters(), settings.clip)
+    optimizer.step()
+    optimizer.zero_grad()
+    return float(loss.item())
+
+
+def _batches(
+    curriculum: Curriculum, tokenizer: PreTrainedTokenizerFast, settings: TinySettings, start: int
+) -> Iterator[tuple[Any, Any, int]]:
+    """(ids, labels, tokens with loss) of each step from `start` on; ids and labels are (rows, width)."""
+    import torch
+
+    pad = int(tokenizer.pad_token_id)
+    enough = settings.rows * settings.width // 12
+    for step in range(start, settings.steps):
+        documents = encode(tokenizer, curriculum.documents(step, enough))
+        ids, labels = pack(documents, settings.rows, settings.width, pad)
+        yield torch.from_numpy(ids), torch.from_numpy(labels), int((labels >= 0).sum())
+
+
+def encode(tokenizer: PreTrainedTokenizerFast, documents: list[Document]) -> list[list[int]]:
+    """Token ids of documents: raw text gets an end mark, conversations the chat template (which has its own)."""
+    texts = [
+        d + END if isinstance(d, str) else tokenizer.apply_chat_template([asdict(m) for m in d], tokenize=False)
+        for d in documents
+    ]
+    return [encoding.ids for encoding in tokenizer.backend_tokenizer.encode_batch(texts)]
+
+
+def save_model(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:
+    """Write weights in half precision and the tokenizer, in Hugging Face format; `model` itself stays as it is."""
+    import torch
+    from transformers import LlamaForCausalLM
+
+    half = LlamaForCausalLM(model.config).to(torch.float16)
+    half.load_state_dict(model.state_dict())
+    half.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+
+
+def _save_state(folder: Path, settings: TinySettings, world: World, model: Any, optimizer: Any, step: int) -> None:
+    import torch
+
+    folder.mkdir(parents=True, exist_ok=True)
+    partial = folder / ".state.partial"
+    about = json.dumps([asdict(settings), world.identity])
+    torch.save(
+        {"about": about, "step": step, "model": model.state_dict(), "optimizer": optimizer.state_dict()}, partial
+    )
+    partial.replace(folder / "state.pt")
+
+
+def _restore(folder: Path, settings: TinySettings, world: World, model: Any, optimizer: Any) -> int:
+    """Load the last checkpoint if there is one; the number of steps that are done."""
+    import torch
+
+    path = folder / "state.pt"
+    if not path.is_file():
+        return 0
+    state = torch.load(path, weights_only=True)
+    if state["about"] != json.dumps([asdict(settings), world.identity]):
+        raise ConfigError(f"{path} was trained with other settings or on another world; choose another folder")
+    model.load_state_dict(state["model"])
+    optimizer.load_state_dict(state["optimizer"])
+    return int(state["step"])
