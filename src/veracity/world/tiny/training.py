@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from veracity.core.errors import ConfigError, NonFiniteError
 from veracity.world.tiny.curriculum import Curriculum, Document
+from veracity.world.tiny.facts import tiny_world
 from veracity.world.tiny.packing import pack
 from veracity.world.tiny.tokenizer import CONTEXT, END, build_tokenizer, vocabulary
 from veracity.world.world import World
@@ -21,8 +22,6 @@ from veracity.world.world import World
 if TYPE_CHECKING:
     import torch
     from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
-
-WORLD_SEED, WORLD_ENTITIES = 0, 1650
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +53,6 @@ class Step:
     of: int
     loss: float
     tokens: int
-
-
-def tiny_world() -> World:
-    """The world that the shipped model was raised on."""
-    return World.generate(WORLD_SEED, WORLD_ENTITIES)
 
 
 def rate(settings: TinySettings, step: int) -> float:
