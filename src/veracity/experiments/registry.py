@@ -22,16 +22,22 @@ RunFunction = Callable[[Any, Any, Any], None]
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What one point of a recipe would take, known before anything runs."""
+    """What one point of a recipe would take, estimated from its settings before anything runs."""
 
+    model: str
+    """Folder or hub id of the model that is trained."""
     training_steps: int
     """Optimizer steps over all phases."""
     training_tokens: int
     """Tokens that pass forward and backward."""
-    requests: int
-    """Model calls of all probes together."""
+    probe_tokens: int
+    """Tokens that pass forward alone: prompts and replies of all probes."""
     checkpoints: int
     """Checkpoints on disk at the same time, at most."""
+    state_bytes: int
+    """Bytes a parameter while training: weight, gradient and the optimizer's two moments."""
+    checkpoint_bytes: int
+    """Bytes a parameter in a checkpoint."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,201 @@
+"""Sweeps: the points of a grid, what each would cost, a script for each, and running those that are not done.
+
+A point is known by the hash of its settings. One that is finished is never run again, whether a sweep or a single
+run finished it. Estimates are of the order of magnitude that decides where to run something, and say how they are made.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import shlex
+import struct
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from veracity.core.config import GridPoint, Settings, expand
+from veracity.core.errors import ConfigError, VeracityError
+from veracity.core.recipe_files import Recipe, read_recipe
+from veracity.experiments.registry import Cost, Experiment, experiment_of
+from veracity.experiments.running import RUNS, finished_identities, run_identity, run_recipe
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+LARGEST_TIMED = 100_000_000
+"""Parameters up to which seconds on one CPU thread are estimated; more wants a GPU, whose speed is not known here."""
+EFFICIENCY = 0.25
+"""Share of the speed of a plain matrix product that training and sampling a tiny model reach together."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One point, and what running it would take. What cannot be known is None."""
+
+    point: GridPoint[Settings]
+    identity: str
+    finished: Path | None
+    """Folder of the run that has done it already."""
+    steps: int | None = None
+    operations: float | None = None
+    """Floating-point operations."""
+    seconds: float | None = None
+    """On this machine, with one thread."""
+    memory: int | None = None
+    """Bytes for weights, gradients and optimizer, over all devices together; activations come on top."""
+    disk: int | None = None
+    """Bytes of the checkpoints that are kept at the same time."""
+
+
+@dataclass(frozen=True, slots=True)
+class SweepPlan:
+    """A grid, planned."""
+
+    recipe: Recipe
+    source: str
+    """The recipe as a command line names it."""
+    jobs: tuple[Job, ...]
+
+    @property
+    def open(self) -> tuple[Job, ...]:
+        """The jobs that are not finished."""
+        return tuple(job for job in self.jobs if job.finished is None)
+
+
+def plan_sweep(
+    source: str | Path, overrides: Sequence[str] = (), *, runs_folder: Path | str = RUNS, speed: float | None = None
+) -> SweepPlan:
+    """Every point of a recipe's grid with its cost; nothing is run or written.
+
+    Args:
+        source: A recipe by name or path.
+        overrides: `a.b=c` settings; a list is an axis here too.
+        runs_folder: Where finished points are looked for.
+        speed: Billions of floating-point operations a second of one thread (`core.threads`); None leaves out seconds.
+
+    Raises:
+        ConfigError: a setting of any point is wrong.
+    """
+    recipe = read_recipe(source, overrides)
+    experiment = experiment_of(recipe)
+    finished = finished_identities(runs_folder)
+    jobs = tuple(_job(recipe, experiment, point, finished, speed) for point in expand(experiment.settings, recipe))
+    return SweepPlan(recipe, str(source), jobs)
+
+
+def run_sweep(
+    plan: SweepPlan,
+    overrides: Sequence[str] = (),
+    *,
+    runs_folder: Path | str = RUNS,
+    console: Console,
+    after: Callable[[Path], None] | None = None,
+) -> list[Path]:
+    """Run the points that are not finished, one after the other, and give the folders of all.
+
+    `overrides` are those that the plan was made with; `after` is called with each newly finished folder.
+    A point that fails does not stop the others.
+
+    Raises:
+        VeracityError: after the last point, naming those that failed.
+    """
+    folders, failed = [], []
+    for number, job in enumerate(plan.jobs, start=1):
+        console.print(f"[{number}/{len(plan.jobs)}] {job.point.id}", markup=False, highlight=False)
+        if job.finished is not None:
+            console.print(f"  finished already: {job.finished}", markup=False, highlight=False)
+            folders.append(job.finished)
+            continue
+        try:
+            point = [*overrides, *job.point.overrides]
+            folders.append(run_recipe(plan.source, point, runs_folder=runs_folder, console=console))
+        except VeracityError as error:  # the other points are independent of this one
+            console.print(f"  failed: {error}", markup=False, highlight=False, style="red")
+            failed.append(job.point.id)
+            continue
+        if after is not None:
+            after(folders[-1])
+    if failed:
+        raise VeracityError(
+            f"{len(failed)} of {len(plan.jobs)} points failed, run again to retry them: {'; '.join(failed)}"
+        )
+    return folders
+
+
+def write_scripts(
+    plan: SweepPlan,
+    folder: Path,
+    overrides: Sequence[str] = (),
+    *,
+    runs_folder: Path | str = RUNS,
+    command: str = "veracity",
+) -> list[Path]:
+    """One shell script a point that is not finished, and all_jobs.sh, which runs them in order.
+
+    Raises:
+        ConfigError: there is something in `folder` already.
+    """
+    if folder.exists() and any(folder.iterdir()):
+        raise ConfigError(f"{folder}: is not empty; choose another folder for the scripts")
+    folder.mkdir(parents=True, exist_ok=True)
+    source = str(Path(plan.source).resolve()) if Path(plan.source).is_file() else plan.source
+    runs = shlex.quote(str(Path(runs_folder).resolve()))
+    scripts = []
+    for number, job in enumerate(plan.open):
+        arguments = shlex.join([source, *overrides, *job.point.overrides])
+        slug = re.sub(r"[^A-Za-z0-9=._-]+", "_", job.point.id)[:80]
+        scripts.append(_script(folder / f"{number:03d}_{slug}.sh", f"exec {command} run {arguments} --runs {runs}"))
+    lines = [f'bash "$here/{script.name}"' for script in scripts]
+    return [*scripts, _script(folder / "all_jobs.sh", "\n".join(['here="$(cd "$(dirname "$0")" && pwd)"', *lines]))]
+
+
+def count_parameters(model: str) -> int | None:
+    """Parameters of a model folder (counted in its safetensors files) or, rounded, of a known hub id; else None."""
+    import yaml
+
+    files = sorted(Path(model).glob("*.safetensors"))
+    if files:
+        return sum(_parameters_in(file) for file in files)
+    known = yaml.safe_load(Path(__file__).with_name("base_models.yaml").read_text(encoding="utf-8"))
+    count = known.get(model)
+    return None if count is None else int(count)
+
+
+def _job(
+    recipe: Recipe, experiment: Experiment, point: GridPoint[Settings], finished: dict[str, Path], speed: float | None
+) -> Job:
+    identity = run_identity(recipe, point.settings)
+    if experiment.cost is None:
+        return Job(point, identity, finished.get(identity))
+    cost: Cost = experiment.cost(point.settings)
+    parameters = count_parameters(cost.model)
+    if parameters is None:
+        return Job(point, identity, finished.get(identity), cost.training_steps)
+    operations = parameters * (6.0 * cost.training_tokens + 2.0 * cost.probe_tokens)
+    return Job(
+        point,
+        identity,
+        finished.get(identity),
+        steps=cost.training_steps,
+        operations=operations,
+        seconds=operations / (speed * 1e9 * EFFICIENCY) if speed and parameters <= LARGEST_TIMED else None,
+        memory=parameters * cost.state_bytes,
+        disk=parameters * cost.checkpoint_bytes * cost.checkpoints,
+    )
+
+
+def _parameters_in(file: Path) -> int:
+    """Sum over the tensors named in the JSON head, which follows its own length in eight bytes."""
+    with file.open("rb") as handle:
+        (length,) = struct.unpack("<Q", handle.read(8))
+        head = json.loads(handle.read(length))
+    return sum(math.prod(tensor["shape"]) for name, tensor in head.items() if name != "__metadata__")
+
+
+def _script(path: Path, body: str) -> Path:
+    path.write_text(f"#!/usr/bin/env bash\nset -euo pipefail\n{body}\n", encoding="utf-8")
+    path.chmod(0o755)
+    return path
