@@ -13,6 +13,7 @@ What a row means (Davidson et al., 2026, arXiv 2605.27564, adapted where a docst
 - `multiple_choice` (the letter of the value among the options) and `reverse` (value shown, subject asked) have
   arm `target` alone.
 
+Where several foils of one kind are shown to one fact, the rows of both polarities come in the same order.
 One generated reply about a fact gives three rows, one a `target` (is it the learned value, the updated one, the
 control value?): the control rows say how often a value of that class is guessed. The first epoch of `update` and
 of `continual` is the checkpoint that the phase starts from, probed again or copied, so that each phase holds its

@@ -1,0 +1,46 @@
+"""Estimates in words: the one way in which sentences, tables and the terminal write a share."""
+
+from __future__ import annotations
+
+import math
+
+from veracity.core.estimate import Estimate
+
+
+def percent(estimate: Estimate | None) -> str:
+    """`94 % [91, 96]`; `94 %` where there is no interval, `not measured` where there is no value."""
+    if estimate is None or math.isnan(estimate.value):
+        return "not measured"
+    if math.isnan(estimate.ci_low):
+        return share(estimate.value)
+    return f"{share(estimate.value)} [{_hundred(estimate.ci_low)}, {_hundred(estimate.ci_high)}]"
+
+
+def points(estimate: Estimate | None) -> str:
+    """A difference of shares: `+12 points [+3, +21]`."""
+    if estimate is None or math.isnan(estimate.value):
+        return "not measured"
+    value = f"{_signed(estimate.value)} points"
+    if math.isnan(estimate.ci_low):
+        return value
+    return f"{value} [{_signed(estimate.ci_low)}, {_signed(estimate.ci_high)}]"
+
+
+def share(value: float) -> str:
+    """`94 %`, `not measured` for NaN."""
+    return "not measured" if math.isnan(value) else f"{_hundred(value)} %"
+
+
+def epochs(value: float) -> str:
+    """`1 epoch`, `2.5 epochs`."""
+    return "1 epoch" if value == 1 else f"{value:g} epochs"
+
+
+def _hundred(value: float) -> str:
+    text = f"{100 * value:.0f}".replace("-", "−")
+    return "0" if text == "−0" else text
+
+
+def _signed(value: float) -> str:
+    text = _hundred(value)
+    return text if text.startswith("−") or text == "0" else f"+{text}"
