@@ -1,0 +1,86 @@
+"""What a run of the engine costs, how far it is, and how much it may spend."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+
+from veracity.core.requests import Reply, Retrieved
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What an engine may spend in its life; None sets no limit.
+
+    `requests` is never exceeded. Tokens and money are known only afterwards, so what is in flight when one of these
+    limits is reached is still received, recorded and counted (at most `parallel` times `batch_size` calls a backend).
+    """
+
+    requests: int | None = None
+    """Calls sent to backends; a call for n samples is one."""
+    tokens: int | None = None
+    """Input and output tokens together."""
+    cost: float | None = None
+    """US dollars."""
+
+    def requests_left(self, tally: Tally) -> int:
+        """How many more calls may be sent; 0 if any limit is reached."""
+        if self.spent_by(tally) is not None:
+            return 0
+        return sys.maxsize if self.requests is None else self.requests - tally.asked
+
+    def spent_by(self, tally: Tally) -> str | None:
+        """Which limit `tally` has reached, in words, or None."""
+        if self.requests is not None and tally.asked >= self.requests:
+            return f"{tally.asked} of {self.requests} requests"
+        if self.tokens is not None and tally.tokens >= self.tokens:
+            return f"{tally.tokens} of {self.tokens} tokens"
+        if self.cost is not None and tally.cost >= self.cost:
+            return f"${tally.cost:.4f} of ${self.cost:.4f}"
+        return None
+
+
+@dataclass(slots=True)
+class Tally:
+    """Counts over an engine's life. Only what was paid in that life counts, never what the ledger gave."""
+
+    asked: int = 0
+    """Calls sent to backends."""
+    batches: int = 0
+    """Batches they were sent in."""
+    failed: int = 0
+    """Calls that came back as an error."""
+    recalled: int = 0
+    """Samples and replies that the ledger gave."""
+    shared: int = 0
+    """Samples and replies that another request already in flight was asking for."""
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cost: float = 0.0
+    """US dollars."""
+
+    @property
+    def tokens(self) -> int:
+        """Input and output tokens together."""
+        return self.input_tokens + self.output_tokens
+
+    def pay(self, reply: Reply) -> None:
+        """Count what `reply` cost."""
+        if not isinstance(reply, Retrieved):
+            self.input_tokens += reply.usage.input_tokens
+            self.output_tokens += reply.usage.output_tokens
+            self.cost += reply.usage.cost
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """A moment of one `Engine.run`."""
+
+    done: int
+    """Programs that have ended, failed ones included."""
+    total: int
+    failures: int
+    """Programs that ended as a `Failure`."""
+    elapsed_s: float
+    spent: Tally
+    """A copy of the engine's counts at that moment."""

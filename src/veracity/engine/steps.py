@@ -1,0 +1,100 @@
+"""One step of one program: the requests of one `yield`, and the answers to them as they come in."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+from veracity.core.errors import VeracityError
+from veracity.core.records import Failure
+from veracity.core.requests import (
+    Act,
+    Embed,
+    Generate,
+    Generated,
+    Reply,
+    Request,
+    Retrieve,
+    Score,
+    request_hash,
+)
+from veracity.store.ledger import ledger_key
+from veracity.store.replies import join_samples
+
+_REQUESTS = (Generate, Score, Embed, Retrieve, Act)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request and the ledger keys of its parts: one a sample of a `Generate`, else one."""
+
+    request: Request
+    keys: tuple[str, ...]
+
+
+@dataclass(slots=True, eq=False)
+class Step:
+    """What one program waits for."""
+
+    item: str
+    """Id of the program."""
+    asked: tuple[Asked, ...]
+    single: bool
+    """Whether the program yielded a request (and receives a reply) or a list (and receives a list)."""
+    parts: dict[str, Reply | Exception] = field(default_factory=dict)
+    """What came in, by key."""
+    waiting: set[str] = field(default_factory=set)
+    """Keys that are not in yet."""
+
+    def __post_init__(self) -> None:
+        self.waiting = {key for asked in self.asked for key in asked.keys}
+
+    def receive(self, key: str, part: Reply | Exception) -> bool:
+        """Take one part in; True if it was the last that the step waited for."""
+        self.parts[key] = part
+        self.waiting.discard(key)
+        return not self.waiting
+
+    def outcome(self) -> Any:
+        """What the program receives: its reply or replies, or the error of the first request that failed."""
+        replies = []
+        for asked in self.asked:
+            parts = [self.parts[key] for key in asked.keys]
+            for part in parts:
+                if isinstance(part, Exception):
+                    return part
+            replies.append(_joined(asked.request, cast(list[Reply], parts)))
+        return replies[0] if self.single else replies
+
+
+def requests_of(wanted: Request | Sequence[Request]) -> tuple[Request, ...]:
+    """The requests of one `yield`. Raises TypeError if it holds anything else."""
+    requests = (wanted,) if isinstance(wanted, _REQUESTS) else wanted
+    if not isinstance(requests, tuple | list) or not all(isinstance(r, _REQUESTS) for r in requests):
+        raise TypeError(f"a program yields a request or a list of requests, but this one yielded {wanted!r:.200}")
+    return tuple(requests)
+
+
+def keyed(request: Request, model: str) -> Asked:
+    """`request` with the keys under which `model`'s answers to it are recorded. Raises ValueError for n < 1."""
+    count = request.n if isinstance(request, Generate) else 1
+    if count < 1:
+        raise ValueError(f"a request for {count} samples; ask for at least one")
+    content = request_hash(request)
+    return Asked(request, tuple(ledger_key(model, content, replicate) for replicate in range(count)))
+
+
+def failure(item: str, error: Exception) -> Failure:
+    """The row for a program that `error` ended; an error that is not one of ours is given with its file and line."""
+    reason = str(error) or type(error).__name__
+    frames = traceback.extract_tb(error.__traceback__)
+    if frames and not isinstance(error, VeracityError):
+        reason += f" (at {Path(frames[-1].filename).name}, line {frames[-1].lineno})"
+    return Failure(item, type(error).__name__, reason)
+
+
+def _joined(request: Request, parts: list[Reply]) -> Reply:
+    return join_samples(cast(list[Generated], parts)) if isinstance(request, Generate) else parts[0]
