@@ -7,8 +7,9 @@ the same weights. One thread: on a machine with few cores PyTorch's second threa
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -43,6 +44,31 @@ class TinySettings:
     clip: float = 1.0
     seed: int = 0
     checkpoint_every: int = 250
+
+
+RECORD = "training.json"
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingRecord:
+    """What a training run has done so far; written beside the weights."""
+
+    settings: dict[str, Any]
+    world: str
+    """Identity of the world."""
+    steps: int = 0
+    tokens: int = 0
+    """Tokens with loss, over all steps."""
+    seconds: float = 0.0
+    """Time spent in optimizer steps, over all sessions."""
+    loss: float = 0.0
+    """Nats a token, of the last step."""
+
+    def after(self, tokens: int, seconds: float, loss: float) -> TrainingRecord:
+        """The record one step later."""
+        return replace(
+            self, steps=self.steps + 1, tokens=self.tokens + tokens, seconds=self.seconds + seconds, loss=loss
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,15 +138,17 @@ def train(
     optimizer = torch.optim.AdamW(
         model.parameters(), lr=settings.learning_rate, betas=settings.betas, weight_decay=settings.weight_decay
     )
-    start = _restore(folder, settings, world, model, optimizer)
-    batches = _batches(Curriculum(world, settings.seed), tokenizer, settings, start)
+    record = _restore(folder, settings, world, model, optimizer)
     model.train()
-    for step, (ids, labels, tokens) in enumerate(batches, start):
-        loss = _update(model, optimizer, ids, labels, settings, step)
-        on_step(Step(step + 1, settings.steps, loss, tokens))
-        if (step + 1) % settings.checkpoint_every == 0 or step + 1 == settings.steps:
-            _save_state(folder, settings, world, model, optimizer, step + 1)
+    for ids, labels, tokens in _batches(Curriculum(world, settings.seed), tokenizer, settings, record.steps):
+        started = time.perf_counter()
+        loss = _update(model, optimizer, ids, labels, settings, record.steps)
+        record = record.after(tokens, time.perf_counter() - started, loss)
+        on_step(Step(record.steps, settings.steps, loss, tokens))
+        if record.steps % settings.checkpoint_every == 0 or record.steps == settings.steps:
+            _save_state(folder, model, optimizer, record)
             save_model(model, tokenizer, folder / "model")
+            (folder / "model" / RECORD).write_text(json.dumps(asdict(record), indent=1) + "\n", encoding="utf-8")
     return folder / "model"
 
 
@@ -175,28 +203,28 @@ def save_model(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, fold
     tokenizer.save_pretrained(folder)
 
 
-def _save_state(folder: Path, settings: TinySettings, world: World, model: Any, optimizer: Any, step: int) -> None:
+def _save_state(folder: Path, model: Any, optimizer: Any, record: TrainingRecord) -> None:
     import torch
 
     folder.mkdir(parents=True, exist_ok=True)
     partial = folder / ".state.partial"
-    about = json.dumps([asdict(settings), world.identity])
-    torch.save(
-        {"about": about, "step": step, "model": model.state_dict(), "optimizer": optimizer.state_dict()}, partial
-    )
+    state = {"record": asdict(record), "model": model.state_dict(), "optimizer": optimizer.state_dict()}
+    torch.save(state, partial)
     partial.replace(folder / "state.pt")
 
 
-def _restore(folder: Path, settings: TinySettings, world: World, model: Any, optimizer: Any) -> int:
-    """Load the last checkpoint if there is one; the number of steps that are done."""
+def _restore(folder: Path, settings: TinySettings, world: World, model: Any, optimizer: Any) -> TrainingRecord:
+    """Load the last checkpoint if there is one."""
     import torch
 
     path = folder / "state.pt"
+    fresh = TrainingRecord(json.loads(json.dumps(asdict(settings))), world.identity)
     if not path.is_file():
-        return 0
+        return fresh
     state = torch.load(path, weights_only=True)
-    if state["about"] != json.dumps([asdict(settings), world.identity]):
+    record = TrainingRecord(**state["record"])
+    if (record.settings, record.world) != (fresh.settings, fresh.world):
         raise ConfigError(f"{path} was trained with other settings or on another world; choose another folder")
     model.load_state_dict(state["model"])
     optimizer.load_state_dict(state["optimizer"])
-    return int(state["step"])
+    return record
