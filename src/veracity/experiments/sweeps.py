@@ -110,8 +110,7 @@ def run_sweep(
             folders.append(job.finished)
             continue
         try:
-            point = [*overrides, *job.point.overrides]
-            folders.append(run_recipe(plan.source, point, runs_folder=runs_folder, console=console))
+            folders.append(run_recipe(plan.source, _settled(overrides, job), runs_folder=runs_folder, console=console))
         except VeracityError as error:  # the other points are independent of this one
             console.print(f"  failed: {error}", markup=False, highlight=False, style="red")
             failed.append(job.point.id)
@@ -145,7 +144,7 @@ def write_scripts(
     runs = shlex.quote(str(Path(runs_folder).resolve()))
     scripts = []
     for number, job in enumerate(plan.open):
-        arguments = shlex.join([source, *overrides, *job.point.overrides])
+        arguments = shlex.join([source, *_settled(overrides, job)])
         slug = re.sub(r"[^A-Za-z0-9=._-]+", "_", job.point.id)[:80]
         scripts.append(_script(folder / f"{number:03d}_{slug}.sh", f"exec {command} run {arguments} --runs {runs}"))
     lines = [f'bash "$here/{script.name}"' for script in scripts]
@@ -185,6 +184,12 @@ def _job(
         memory=parameters * cost.state_bytes,
         disk=parameters * cost.checkpoint_bytes * cost.checkpoints,
     )
+
+
+def _settled(overrides: Sequence[str], job: Job) -> list[str]:
+    """The overrides of one point: those of the sweep, its axes replaced by the values that they have here."""
+    varied = {text.partition("=")[0] for text in job.point.overrides}
+    return [*(text for text in overrides if text.partition("=")[0] not in varied), *job.point.overrides]
 
 
 def _parameters_in(file: Path) -> int:
