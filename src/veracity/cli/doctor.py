@@ -32,15 +32,16 @@ class Check:
 
 def doctor() -> None:
     """Show what is installed, what this machine can do, what is missing and how to get it."""
-    from rich.console import Console
     from rich.table import Table
+
+    from veracity.cli.console import make_console
 
     table = Table("", "found", "remedy or advice", box=None, header_style="bold", pad_edge=False)
     checks = list(all_checks())
     colour = {"ok": "green", "optional": "yellow", "missing": "red"}
     for check in checks:
         table.add_row(f"[{colour[check.state]}]{check.name}[/]", check.found, check.remedy)
-    console = Console()
+    console = make_console()
     console.print(table)
     missing = [check.name for check in checks if check.state == "missing"]
     if missing:
@@ -110,9 +111,9 @@ def check_machine() -> Iterator[Check]:
     speed = measure_threads()
     yield Check(
         "cores",
-        f"{speed.cores} usable, {speed.free_cores:.1f} free: {speed.one:.0f} GFLOP/s on one, {speed.all:.0f} on all",
+        f"{speed.cores} usable; {speed.one:.0f} GFLOP/s on one thread, {speed.all:.0f} on {speed.cores}",
         "ok",
-        f"threads for PyTorch: 1 for tiny models, {speed.best} for larger ones",
+        f"for PyTorch: 1 thread for tiny models, {speed.best} for larger ones, as measured now",
     )
     memory = psutil.virtual_memory()
     yield _enough("memory", memory.available, NEEDED_MEMORY, f"of {memory.total / GIB:.1f} GiB")
@@ -121,12 +122,14 @@ def check_machine() -> Iterator[Check]:
 
 def check_tiny_model() -> Check:
     """The shipped laboratory model."""
-    from veracity.world.tiny import SHIPPED
+    from veracity.core.errors import ModelError
+    from veracity.world.tiny import folder
 
-    size = sum(file.stat().st_size for file in SHIPPED.glob("*") if file.is_file())
-    if not (SHIPPED / "model.safetensors").is_file():
-        return Check("tiny model", "not found", "missing", "`veracity tiny train` makes it")
-    return Check("tiny model", f"{size / 2**20:.1f} MiB in {SHIPPED}")
+    try:
+        size = sum(file.stat().st_size for file in folder().glob("*") if file.is_file())
+    except ModelError as error:
+        return Check("tiny model", "not found", "missing", str(error))
+    return Check("tiny model", f"{size / 2**20:.1f} MiB in {folder()}")
 
 
 def _accelerators() -> Iterator[str]:

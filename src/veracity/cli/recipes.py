@@ -19,15 +19,15 @@ def recipes(ctx: typer.Context) -> None:
 @app.command("list")
 def list_recipes() -> None:
     """List the shipped recipes."""
-    from rich.console import Console
     from rich.table import Table
 
+    from veracity.cli.console import make_console
     from veracity.recipes import shipped
 
     table = Table("recipe", "experiment", "what it is for", box=None, header_style="bold")
     for recipe in shipped():
         table.add_row(recipe.name, recipe.experiment, recipe.description)
-    Console().print(table)
+    make_console().print(table)
 
 
 @app.command()
@@ -46,27 +46,26 @@ def show(
 @app.command()
 def schema(experiment: Annotated[str, typer.Argument(help="Name of an experiment.")] = "gv-gap") -> None:
     """Print every setting of an experiment: its type, default and meaning."""
-    from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
+    from veracity.cli.console import make_console
     from veracity.core.config import schema_table
     from veracity.experiments.registry import experiments
 
     table = Table("setting", "type", "default", "meaning", box=None, header_style="bold", pad_edge=False)
     for row in schema_table(experiments.get(experiment).settings):
         table.add_row(row.key, *(escape(text) for text in (row.type, row.default, row.description)))
-    Console().print(table)
+    make_console().print(table)
 
 
 @app.command()
 def check() -> None:
     """Validate every shipped recipe; exits with 1 if one is wrong."""
-    from rich.console import Console
-
+    from veracity.cli.console import make_console
     from veracity.recipes import check_all
 
-    console = Console()
+    console = make_console()
     wrong = 0
     for name, points, problem in check_all():
         console.print(

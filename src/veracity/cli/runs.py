@@ -33,23 +33,23 @@ def run(
 
 def report(folder: Annotated[Path, typer.Argument(help="Folder of a run.")]) -> None:
     """Write the report of a run again, and print its summary."""
-    from rich.console import Console
+    from veracity.cli.console import make_console
 
-    _report(folder, Console())
+    _report(folder, make_console())
 
 
 def list_runs(runs_folder: RunsFolder = Path("runs")) -> None:
     """List the runs, oldest first, with their state."""
-    from rich.console import Console
     from rich.table import Table
 
+    from veracity.cli.console import make_console
     from veracity.experiments.running import list_runs
 
     table = Table("run", "recipe", "state", "started", "seconds", box=None, header_style="bold", pad_edge=False)
     for row in list_runs(runs_folder):
         state = "finished" if row.finished else "unfinished"
         table.add_row(row.name, row.recipe, state, row.started, "" if row.seconds is None else f"{row.seconds:.0f}")
-    console = Console()
+    console = make_console()
     if table.row_count:
         console.print(table)
     else:
@@ -57,11 +57,10 @@ def list_runs(runs_folder: RunsFolder = Path("runs")) -> None:
 
 
 def _run(recipe: str, overrides: list[str], runs_folder: Path, name: str | None) -> None:
-    from rich.console import Console
-
+    from veracity.cli.console import make_console
     from veracity.experiments.running import run_recipe
 
-    console = Console()
+    console = make_console()
     folder = run_recipe(recipe, overrides, runs_folder=runs_folder, console=console, name=name)
     _report(folder, console)
 

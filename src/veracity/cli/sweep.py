@@ -32,12 +32,11 @@ def plan(
     ] = "veracity",
 ) -> None:
     """Print the jobs, their cost and the disk they need, without running them."""
-    from rich.console import Console
-
+    from veracity.cli.console import make_console
     from veracity.experiments.sweeps import write_scripts
 
     planned = _planned(recipe, overrides or [], runs_folder)
-    _print_plan(planned, Console())
+    _print_plan(planned, make_console())
     if scripts is not None:
         written = write_scripts(planned, scripts, overrides or [], runs_folder=runs_folder, command=command)
         typer.echo(f"{len(written) - 1} scripts and {written[-1]}")
@@ -46,12 +45,11 @@ def plan(
 @app.command()
 def run(recipe: Recipe, overrides: Overrides = None, runs_folder: RunsFolder = Path("runs")) -> None:
     """Run the jobs one after the other; those that are finished are skipped, by the hash of their settings."""
-    from rich.console import Console
-
+    from veracity.cli.console import make_console
     from veracity.experiments.sweeps import run_sweep
     from veracity.report.page import write_report
 
-    console = Console()
+    console = make_console()
     planned = _planned(recipe, overrides or [], runs_folder)
     run_sweep(planned, overrides or [], runs_folder=runs_folder, console=console, after=write_report)
     _print_plan(_planned(recipe, overrides or [], runs_folder), console)

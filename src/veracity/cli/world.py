@@ -24,14 +24,13 @@ def make(
     entities: Annotated[int, typer.Option(help="How many entities.", min=1)] = 1000,
 ) -> None:
     """Generate a world and save it as Parquet and JSON; the same seed gives the same bytes everywhere."""
-    from rich.console import Console
-
+    from veracity.cli.console import make_console
     from veracity.core.errors import ConfigError
     from veracity.world import World
 
     if (folder / "world.json").exists():
         raise ConfigError(f"{folder}: there is a world already; choose another folder")
-    console = Console(highlight=False)
+    console = make_console()
     with console.status(f"drawing {entities} entities"):
         world = World.generate(seed, entities)
         world.save(folder)
@@ -44,12 +43,11 @@ def show(
     name: Annotated[str | None, typer.Option(help="An entity: print its facts and its article.")] = None,
 ) -> None:
     """Show what a world holds, or one entity of it."""
-    from rich.console import Console
-
+    from veracity.cli.console import make_console
     from veracity.world import World
 
     world = World.load(folder)
-    console = Console(highlight=False)
+    console = make_console()
     if name is None:
         _show_counts(world, console)
     else:
@@ -62,12 +60,11 @@ def verify(
     claims: Annotated[list[str] | None, typer.Argument(help="Claims to judge; without any, only the files.")] = None,
 ) -> None:
     """Check that a world's files are intact, and judge claims against it by look-up."""
-    from rich.console import Console
-
+    from veracity.cli.console import make_console
     from veracity.world import World
 
     world = World.load(folder)  # refuses missing and damaged files by name
-    console = Console(highlight=False)
+    console = make_console()
     if not claims:
         console.print(f"{folder}: intact, {len(world.facts)} facts", markup=False, soft_wrap=True)
     for claim in claims or ():
