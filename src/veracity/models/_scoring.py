@@ -1,0 +1,229 @@
+"""Log-probabilities of continuations: a context is run once for all that continue it.
+
+A context and its continuations are packed into one row, as a tree: each continuation stands at the positions right
+after the context and sees the context and itself, not its siblings. Nothing is cached or copied. Where a row of that
+kind cannot be (a layer's sliding window is shorter than the text, or an attention kernel takes no mask of its own),
+the context's cache is expanded instead. In both, only the positions that predict a continuation's token go through
+the output head.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from veracity.models._cache import Limits, empty_cache
+from veracity.models._rendering import Joined
+
+_FLOAT_CELLS = 1 << 22
+"""Logits turned to log-probabilities at once: small enough to stay near the processor."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """A shared prefix and the branches that continue it; branch k belongs to sequence `members[k]`."""
+
+    prefix: tuple[int, ...]
+    branches: tuple[tuple[int, ...], ...]
+    members: tuple[int, ...]
+    starts: tuple[int, ...]
+    """Where in (prefix + branch) the tokens to score begin."""
+
+    @property
+    def size(self) -> int:
+        """Tokens in the packed row."""
+        return len(self.prefix) + sum(len(b) for b in self.branches)
+
+    @property
+    def reads(self) -> int:
+        """Positions that go through the output head, at most."""
+        return sum(len(self.prefix) + len(b) - s for b, s in zip(self.branches, self.starts, strict=True))
+
+    @property
+    def depth(self) -> int:
+        """Tokens of the longest sequence."""
+        return len(self.prefix) + max(len(b) for b in self.branches)
+
+
+def grow_trees(sequences: Sequence[Joined], contexts: Sequence[object]) -> list[Tree]:
+    """Group sequences that have the same context (`contexts[i]` is any key) and find what they really share.
+
+    Tokens are shared as far as they are equal, which ends before a token that straddles the boundary. A tree whose
+    branches outweigh its prefix fourfold (and 256 tokens) is split, since attention over a row grows with its square.
+    """
+    groups: dict[object, list[int]] = {}
+    for i, context in enumerate(contexts):
+        groups.setdefault((context, sequences[i].ids[0]), []).append(i)
+    return [tree for members in groups.values() for tree in _split(sequences, members)]
+
+
+def _split(sequences: Sequence[Joined], members: Sequence[int]) -> Iterator[Tree]:
+    shared = min(sequences[i].start for i in members)
+    first = sequences[members[0]].ids
+    for i in members[1:]:
+        ids = sequences[i].ids
+        if ids[:shared] != first[:shared]:
+            shared = next(k for k in range(shared) if ids[k] != first[k])
+    part: list[int] = []
+    weight = 0
+    for i in members:
+        length = len(sequences[i].ids) - shared
+        if part and weight + length > max(256, 4 * shared):
+            yield _tree(sequences, part, shared)
+            part, weight = [], 0
+        part.append(i)
+        weight += length
+    yield _tree(sequences, part, shared)
+
+
+def _tree(sequences: Sequence[Joined], members: Sequence[int], shared: int) -> Tree:
+    return Tree(
+        tuple(sequences[members[0]].ids[:shared]),
+        tuple(tuple(sequences[i].ids[shared:]) for i in members),
+        tuple(members),
+        tuple(sequences[i].start for i in members),
+    )
+
+
+def batches(trees: Sequence[Tree], limits: Limits, *, equal_prefix: bool = False) -> Iterator[list[Tree]]:
+    """Trees of nearly equal size together; `equal_prefix` for `score_expanded`.
+
+    A batch keeps within the limits' tokens and reads, or is a single tree.
+    """
+    batch: list[Tree] = []
+    reads = 0
+    for tree in sorted(trees, key=lambda t: (len(t.prefix) if equal_prefix else 0, t.size)):
+        other = equal_prefix and batch and len(tree.prefix) != len(batch[0].prefix)
+        full = (len(batch) + 1) * tree.size > limits.tokens or reads + tree.reads > limits.reads
+        if batch and (other or full):
+            yield batch
+            batch, reads = [], 0
+        batch.append(tree)
+        reads += tree.reads
+    if batch:
+        yield batch
+
+
+def score_packed(model: Any, trees: Sequence[Tree]) -> dict[int, list[float]]:
+    """Log-probabilities by member, from one forward pass over packed rows."""
+    ids, positions, segments, picks = _pack(trees)
+    device = model.device
+    mask = _tree_mask(positions.to(device), segments.to(device))
+    if model.config._attn_implementation == "eager":
+        mask = torch.zeros(mask.shape, dtype=model.dtype, device=device).masked_fill(
+            ~mask, torch.finfo(model.dtype).min
+        )
+    inputs = {"input_ids": ids.to(device), "position_ids": positions.to(device), "attention_mask": mask}
+    return _read(model, inputs, picks)
+
+
+@dataclass(frozen=True, slots=True)
+class _Pick:
+    """Position (`row`, `column`) predicts `token` of `member`."""
+
+    row: int
+    column: int
+    token: int
+    member: int
+
+
+def _pack(trees: Sequence[Tree]) -> tuple[Tensor, Tensor, Tensor, list[_Pick]]:
+    """Rows of ids, positions and segments (0 the prefix, k branch k, -1 padding), and where to read."""
+    width = max(t.size for t in trees)
+    ids = torch.zeros(len(trees), width, dtype=torch.long)
+    positions = torch.zeros(len(trees), width, dtype=torch.long)
+    segments = torch.full((len(trees), width), -1, dtype=torch.long)
+    picks: list[_Pick] = []
+    for row, tree in enumerate(trees):
+        shared = len(tree.prefix)
+        flat, place, segment = list(tree.prefix), list(range(shared)), [0] * shared
+        for k, (branch, member, start) in enumerate(zip(tree.branches, tree.members, tree.starts, strict=True)):
+            offset = len(flat)
+            columns = [shared - 1, *range(offset, offset + len(branch) - 1)]
+            picks += [_Pick(row, columns[j], branch[j], member) for j in range(start - shared, len(branch))]
+            flat += branch
+            place += range(shared, shared + len(branch))
+            segment += [k + 1] * len(branch)
+        ids[row, : tree.size] = torch.tensor(flat)
+        positions[row, : tree.size] = torch.tensor(place)
+        segments[row, : tree.size] = torch.tensor(segment)
+    return ids, positions, segments, picks
+
+
+def _tree_mask(positions: Tensor, segments: Tensor) -> Tensor:
+    """(rows, 1, width, width) bool: a token sees the prefix and its own branch, not after itself.
+
+    Padding sees the first token, so that no query is left without any.
+    """
+    same = segments[:, :, None] == segments[:, None, :]
+    prefix = (segments == 0)[:, None, :]
+    earlier = positions[:, None, :] <= positions[:, :, None]
+    return ((same | prefix) & earlier)[:, None]
+
+
+def score_expanded(model: Any, trees: Sequence[Tree]) -> dict[int, list[float]]:
+    """Log-probabilities by member; prefixes (of one length) run once, their cache is repeated for the branches."""
+    device = model.device
+    cut = len(trees[0].prefix) - 1
+    cache = empty_cache(model.config)
+    if cut:
+        prefixes = torch.tensor([t.prefix[:-1] for t in trees], device=device)
+        model(input_ids=prefixes, past_key_values=cache, use_cache=True, logits_to_keep=1)
+        owner = [i for i, tree in enumerate(trees) for _ in tree.branches]
+        cache.batch_select_indices(torch.tensor(owner, device=device))
+    rows = [(t.prefix[-1:] + b, m, s) for t in trees for b, m, s in zip(t.branches, t.members, t.starts, strict=True)]
+    width = max(len(r) for r, _, _ in rows)
+    ids = torch.tensor([[*r, *[0] * (width - len(r))] for r, _, _ in rows], device=device)
+    picks = [
+        _Pick(i, j - 1, branch[j], member)
+        for i, (branch, member, start) in enumerate(rows)
+        for j in range(start - cut, len(branch))
+    ]
+    positions = torch.arange(cut, cut + width, device=device)[None, :]
+    inputs = {"input_ids": ids, "position_ids": positions, "past_key_values": cache, "use_cache": True}
+    return _read(model, inputs, picks)
+
+
+def _read(model: Any, inputs: dict[str, Any], picks: Sequence[_Pick]) -> dict[int, list[float]]:
+    """Run the model with only the picked positions, each once, through its head."""
+    places = {place: k for k, place in enumerate(dict.fromkeys((p.row, p.column) for p in picks))}
+    rows, columns = (torch.tensor(x, device=model.device) for x in zip(*places, strict=True))
+    with _picked(model, rows, columns):
+        logits = model(**inputs).logits[0]
+    index = torch.tensor([places[p.row, p.column] for p in picks], device=model.device)
+    tokens = torch.tensor([p.token for p in picks], device=model.device)
+    values = _logprobs(logits, index, tokens)
+    out: dict[int, list[float]] = {}
+    for pick, value in zip(picks, values, strict=True):
+        out.setdefault(pick.member, []).append(value)
+    return out
+
+
+def _logprobs(logits: Tensor, index: Tensor, tokens: Tensor) -> list[float]:
+    """Values of log softmax(logits[index])[tokens] in float32; NaN where any logit of the position is not finite."""
+    step = max(1, _FLOAT_CELLS // logits.shape[-1])
+    parts = [part.float() for part in torch.split(logits, step)]
+    total = torch.cat([torch.logsumexp(part, -1) + 0.0 * part.sum(-1) for part in parts])
+    return (logits[index, tokens].float() - total[index]).tolist()
+
+
+@contextmanager
+def _picked(model: Any, rows: Tensor, columns: Tensor) -> Iterator[None]:
+    """Let only these positions through the output head: logits come out as (1, positions, vocabulary).
+
+    Done at the head's door, so that whatever a model does to its logits afterwards (soft-capping, scaling) still holds.
+    """
+
+    def pick(_: Any, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        return (inputs[0][rows, columns][None],)
+
+    handle = model.get_output_embeddings().register_forward_pre_hook(pick)
+    try:
+        yield
+    finally:
+        handle.remove()

@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+from tiny_architectures import byte_pair_tokenizer, random_model
+
+from veracity.core.errors import ConfigError, ModelError
+from veracity.models.resolve import KINDS, open_model
+
+
+def test_a_folder_with_and_without_its_kind(tmp_path):
+    tokenizer = byte_pair_tokenizer()
+    random_model("llama", len(tokenizer)).save_pretrained(tmp_path)
+    tokenizer.save_pretrained(tmp_path)
+    assert open_model(f"hf/{tmp_path}").identity == open_model(str(tmp_path)).identity
+
+
+@pytest.mark.parametrize(
+    ("spec", "complaint"),
+    [
+        ("tinny", "tiny"),
+        ("meta-llama/Llama-3.2-1B", "hf/meta-llama/Llama-3.2-1B"),
+        ("hf/", "hf/<folder>"),
+        ("", "names"),
+    ],
+)
+def test_unknown_names_are_refused_with_the_nearest(spec, complaint):
+    with pytest.raises(ConfigError, match=complaint):
+        open_model(spec)
+
+
+def test_a_missing_folder_is_refused():
+    with pytest.raises(ModelError, match="no such model folder"):
+        open_model("./nothing-here")
+
+
+def test_kinds_are_listed_without_torch():
+    assert {"hf", "tiny"} <= set(KINDS.names())
+    code = "import sys; from veracity.models.resolve import KINDS; KINDS.names(); print('torch' in sys.modules)"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "False"
