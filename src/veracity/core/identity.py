@@ -5,42 +5,90 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from enum import Enum
-from pathlib import Path
+from pathlib import Path, PurePath
+from types import NoneType
 from typing import Any
+
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+_FORMS: dict[type, Callable[[Any], Any]] = {}
+"""`_form` of each type met so far: requests are hashed by the ten thousand."""
+
+
+def _itself(value: Any) -> Any:
+    return value
+
+
+def _of_enum(value: Enum) -> Any:
+    return _plain(value.value)
+
+
+def _of_settings(value: Any) -> Any:
+    return _plain(value.model_dump(mode="json"))
+
+
+def _of_mapping(value: Mapping[Any, Any]) -> Any:
+    """A JSON object; as pairs if a key is no text, or could be taken for a tag of ours."""
+    if all(isinstance(k, str) and not k.startswith("__") for k in value):
+        return {_plain(k): _plain(v) for k, v in value.items()}
+    return {"__mapping__": sorted(([_plain(k), _plain(v)] for k, v in value.items()), key=_ENCODER.encode)}
+
+
+def _of_set(value: Set[Any]) -> Any:
+    return {"__set__": sorted((_plain(v) for v in value), key=_ENCODER.encode)}
+
+
+def _of_sequence(value: Sequence[Any]) -> Any:
+    return [_plain(v) for v in value]
+
+
+def _of_record(kind: type) -> Callable[[Any], Any]:
+    names, tag = tuple(f.name for f in dataclasses.fields(kind)), kind.__name__
+    return lambda value: {"__type__": tag, **{name: _plain(getattr(value, name)) for name in names}}
+
+
+def _form(kind: type) -> Callable[[Any], Any]:
+    """How values of one type become plain."""
+    if issubclass(kind, Enum):
+        return _of_enum
+    if issubclass(kind, str | int | float | NoneType):
+        return _itself
+    if dataclasses.is_dataclass(kind):
+        return _of_record(kind)
+    if hasattr(kind, "model_dump"):
+        return _of_settings
+    if issubclass(kind, PurePath):
+        return str
+    forms = ((Mapping, _of_mapping), (Set, _of_set), (Sequence, _of_sequence))
+    for base, form in forms:
+        if issubclass(kind, base) and not issubclass(kind, bytes | bytearray | memoryview):
+            return form
+    raise TypeError(f"a {kind.__name__} has no canonical form; pass plain values or records")
 
 
 def _plain(value: Any) -> Any:
-    """Turn records, paths, enums and sets into what JSON knows, keeping distinct values distinct."""
-    if value is None or isinstance(value, bool | int | float | str):
-        return value.value if isinstance(value, Enum) else value
-    if isinstance(value, Enum):
-        return _plain(value.value)
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        fields = {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
-        return {"__type__": type(value).__name__, **fields}
-    if hasattr(value, "model_dump"):
-        return _plain(value.model_dump(mode="json"))
-    if isinstance(value, Mapping):
-        return {str(k): _plain(v) for k, v in value.items()}
-    if isinstance(value, set | frozenset):
-        return sorted((_plain(v) for v in value), key=canonical_json)
-    if isinstance(value, Sequence) and not isinstance(value, bytes):
-        return [_plain(v) for v in value]
-    if isinstance(value, Path):
-        return str(value)
-    raise TypeError(f"a {type(value).__name__} has no canonical form; pass plain values or records")
+    """Turn records, paths, enums, sets and odd mappings into what JSON knows."""
+    kind = type(value)
+    form = _FORMS.get(kind)
+    if form is None:
+        form = _FORMS[kind] = _form(kind)
+    return form(value)
 
 
 def canonical_json(value: Any) -> str:
-    """One string per value: sorted keys, no spaces, NaN refused (ValueError)."""
-    return json.dumps(_plain(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    """One string per value: sorted keys, no spaces, NaN refused (ValueError).
+
+    Values that differ have different strings, with these exceptions, which mean the same in a recipe: a list and a
+    tuple, a path and its text, an enum's member and its value, two records of the same name and fields. Numbers keep
+    their type: 1, 1.0 and true differ.
+    """
+    return _ENCODER.encode(_plain(value))
 
 
 def content_hash(value: Any) -> str:
     """SHA-256 of the canonical JSON of `value`, 64 hexadecimal digits."""
-    return hashlib.sha256(canonical_json(value).encode()).hexdigest()
+    return hashlib.sha256(canonical_json(value).encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def file_hash(path: Path) -> str:

@@ -58,6 +58,8 @@ class Sampling:
             raise ValueError(f"impossible sampling parameters: {self}")
         if any(not s for s in self.stop):
             raise ValueError("an empty stop string would end every text at once")
+        for name in ("temperature", "top_p"):  # 1 and 1.0 are the same sampling and must hash alike
+            object.__setattr__(self, name, abs(float(getattr(self, name))))
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,10 @@ class Generate:
     prompt: Prompt
     n: int = 1
     sampling: Sampling = field(default_factory=Sampling)
+
+    def __post_init__(self) -> None:
+        if self.n < 1:
+            raise ValueError(f"a request for {self.n} texts; ask for at least one")
 
 
 @dataclass(frozen=True, slots=True)

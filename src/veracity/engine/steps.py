@@ -79,10 +79,11 @@ def requests_of(wanted: Request | Sequence[Request]) -> tuple[Request, ...]:
 
 
 def keyed(request: Request, model: str) -> Asked:
-    """`request` with the keys under which `model`'s answers to it are recorded. Raises ValueError for n < 1."""
+    """`request` with the keys under which `model`'s answers to it are recorded.
+
+    Raises TypeError or ValueError if something in it has no canonical form (an array, NaN).
+    """
     count = request.n if isinstance(request, Generate) else 1
-    if count < 1:
-        raise ValueError(f"a request for {count} samples; ask for at least one")
     content = request_hash(request)
     return Asked(request, tuple(ledger_key(model, content, replicate) for replicate in range(count)))
 
