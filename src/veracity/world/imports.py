@@ -67,7 +67,8 @@ def read_facts(path: Path, *, seed: int = 0) -> FactSet:
 
 
 def _folder_facts(folder: Path, seed: int) -> list[Fact]:
-    files = sorted(p for p in folder.rglob("*") if p.suffix in (".yaml", ".yml") and p.name != TEMPLATES)
+    found = (p for p in folder.rglob("*") if _ENDINGS.get(p.suffix.lower()) == "yaml" and p.is_file())
+    files = sorted(p for p in found if p.name != TEMPLATES)
     if not files:
         raise DataError("holds no YAML facts; for CSV or JSONL give the file, not its folder", path=folder)
     return _yaml_facts(files, seed)

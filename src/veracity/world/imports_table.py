@@ -68,10 +68,10 @@ class Entry:
 
 def csv_records(path: Path, text: str) -> Iterator[tuple[int, dict[str, Any]]]:
     """(line, cells by column) of each row. Raises DataError for a wrong header, ragged rows and open quotes."""
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    reader, line = csv.reader(io.StringIO(text, newline=""), strict=True), 1
     try:
         header = [cell.strip() for cell in next(reader)]
-        _check_header(path, header, text)
+        _check_header(path, header)
         line = reader.line_num + 1
         for cells in reader:
             start, line = line, reader.line_num + 1
@@ -84,10 +84,10 @@ def csv_records(path: Path, text: str) -> Iterator[tuple[int, dict[str, Any]]]:
             yield start, {k: _cell_list(path, start, k, v) if k in LISTS else v for k, v in record.items()}
     except csv.Error as error:
         problem = f"is not valid CSV: {error}; close every quotation mark that a cell opens"
-        raise DataError(problem, path=path, line=reader.line_num) from error
+        raise DataError(problem, path=path, line=line) from error
 
 
-def _check_header(path: Path, header: Sequence[str], text: str) -> None:
+def _check_header(path: Path, header: Sequence[str]) -> None:
     known = ["value", *TableRow.model_fields]
     if len(header) == 1 and header[0] not in known:
         separator = next((s for s in (";", "\t") if s in header[0]), None)
