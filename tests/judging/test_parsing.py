@@ -31,9 +31,9 @@ def test_tagged_verdicts(reply, verdict, status):
 
 
 def test_unsure_only_where_it_was_offered():
-    assert parse_verdict("<response>Unsure</response>", unsure=True).status == "unsure"
-    assert parse_answer("<answer>unsure</answer>", unsure=True).status == "unsure"
-    assert parse_letter("<answer_letter>Unsure</answer_letter>", 4, unsure=True).status == "unsure"
+    assert parse_verdict("<response>Unsure</response>", abstention="Unsure").status == "unsure"
+    assert parse_answer("<answer>unsure</answer>", abstention="Unsure").status == "unsure"
+    assert parse_letter("<answer_letter>Unsure</answer_letter>", 4, abstention="Unsure").status == "unsure"
     assert parse_answer("<answer>unsure</answer>").answer == "unsure"
 
 
@@ -71,10 +71,10 @@ def test_a_question_with_one_option_is_a_mistake():
 @given(st.text())
 def test_any_text_gives_a_value_exactly_when_the_status_is_ok(text):
     for style in ("tagged", "plain"):
-        for unsure in (False, True):
-            verdict = parse_verdict(text, style=style, unsure=unsure)
-            answer = parse_answer(text, style=style, unsure=unsure)
-            choice = parse_letter(text, 4, style=style, unsure=unsure)
+        for word in (None, "unsure"):
+            verdict = parse_verdict(text, style=style, abstention=word)
+            answer = parse_answer(text, style=style, abstention=word)
+            choice = parse_letter(text, 4, style=style, abstention=word)
             assert (verdict.verdict is not None) == (verdict.status == "ok")
             assert (answer.answer is not None) == (answer.status == "ok")
             assert (choice.index is not None) == (choice.status == "ok")

@@ -84,7 +84,7 @@ def test_an_unreadable_reply_is_counted_as_such_and_never_scored():
 
 
 def test_unsure_is_wrong_on_the_target_and_right_on_the_control():
-    context = ProbeContext(family="tagged_reasoning", unsure=True)
+    context = ProbeContext(family="tagged_reasoning", abstention="Unsure")
     rows = run("generation", context, lambda r: "<reasoning>?</reasoning><answer>Unsure</answer>")
     assert {r.status for r in rows} == {"unsure"}
     assert not any(correct(rows, arm="target")) and all(correct(rows, arm="control"))
@@ -166,6 +166,12 @@ def test_multiple_choice_reads_the_letter_back():
     rows = run("multiple_choice", ProbeContext(), knows)
     assert {r.target: r.correct for r in rows} == {"learn": None, "update": True, "control": None}
     assert {r.answer for r in rows if r.correct} == {"Ovo Prell"}
+
+
+def test_a_small_model_may_abstain_in_its_own_word_under_its_own_system_prompt():
+    context = ProbeContext(abstention="unknown", system="Say unknown if you do not know.")
+    rows = run("generation", context, lambda r: "Unknown." if r.prompt[0].content == context.system else "x")
+    assert {(r.status, r.template) for r in rows} == {("unsure", "generation.plain.v1+unsure+system#0")}
 
 
 def test_reverse_asks_for_the_subject():

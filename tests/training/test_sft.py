@@ -43,7 +43,7 @@ def train(tmp_path, settings, phase=FAST, *, name="a", **more):
 def test_every_setting_reaches_the_trainer(tmp_path):
     model, tokenizer = make_model()
     settings = SftSettings(
-        batch_size=6, accumulation=3, warmup_steps=5, weight_decay=0.123, beta1=0.81, beta2=0.91, grad_clip=0.7,
+        batch_size=6, accumulation=3, warmup=5, weight_decay=0.123, beta1=0.81, beta2=0.91, grad_clip=0.7,
         max_length=77, group_by_length=True, gradient_checkpointing=True, lora=LoraSettings(rank=3, alpha_ratio=2.0,
         dropout=0.05, targets="attention"),
     )  # fmt: skip
@@ -63,7 +63,7 @@ def test_every_setting_reaches_the_trainer(tmp_path):
     trainer.create_optimizer_and_scheduler(num_training_steps=100)
     group = trainer.optimizer.param_groups[0]
     assert group["betas"] == (0.81, 0.91) and group["weight_decay"] == 0.123
-    ratio = SftSettings(warmup_ratio=0.25)
+    ratio = SftSettings(warmup=0.25)
     other = make_trainer(
         *make_model(), rows(tokenizer, ratio), ratio,
         PhaseSettings(epochs=1, learning_rate=1.0, schedule="linear"), seed=0, folder=tmp_path, batch=1,
@@ -115,7 +115,7 @@ def test_one_batch_of_eight_equals_four_of_two_accumulated(tmp_path):
 def test_packed_sentences_do_not_see_each_other(tmp_path):
     """All 16 rows packed into one row of 128 tokens give the loss of the 16 rows alone."""
     once = PhaseSettings(epochs=1, learning_rate=1e-4, schedule="constant")
-    _, _, alone = train(tmp_path, SftSettings(batch_size=16), once, name="alone")
+    _, _, alone = train(tmp_path, SftSettings(batch_size=16, warmup=0), once, name="alone")
     _, _, packed = train(tmp_path, SftSettings(batch_size=1, packing=True, max_length=128), once, name="packed")
     assert len(packed.losses) == 1
     assert packed.losses[0] == pytest.approx(alone.losses[0], abs=1e-4)
@@ -141,7 +141,7 @@ def test_training_leaves_the_models_forward_and_the_global_randomness_as_they_we
 
 @pytest.mark.parametrize("options", [{}, {"group_by_length": True}, {"lora": LoraSettings(rank=4, dropout=0.3)}])
 def test_a_training_stopped_after_any_epoch_goes_on_to_the_same_weights(tmp_path, options):
-    settings = SftSettings(batch_size=4, warmup_steps=2, **options)
+    settings = SftSettings(batch_size=4, warmup=2, **options)
     phase = PhaseSettings(epochs=4, learning_rate=1e-2, schedule="cosine")
     whole, _, _ = train(tmp_path, settings, phase, name="whole")
 

@@ -26,7 +26,6 @@ it. `repeated`: several tags, so that it is open which one counts. `malformed`: 
 that were asked for."""
 
 _QUOTES = {'"': '"', "'": "'", "`": "`", "“": "”", "‘": "’", "«": "»"}
-_UNSURE = "unsure"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,24 +52,25 @@ class ParsedChoice:
     status: ParseStatus
 
 
-def parse_verdict(reply: str, *, style: Style = "tagged", unsure: bool = False) -> ParsedVerdict:
+def parse_verdict(reply: str, *, style: Style = "tagged", abstention: str | None = None) -> ParsedVerdict:
     """Read `true` or `false`, and nothing else, from the `response` tag or from the whole reply.
 
     White space around it, one layer of quotes and the case are ignored, nothing more: `True.` is malformed
-    (in a plain reply, which is a sentence, one final period is ignored). `unsure` allows the third option.
+    (in a plain reply, which is a sentence, one final period is ignored). `abstention` is the word by which the model
+    may decline to say, where the prompt offered one.
     """
     text, status = _content(reply, "response", style)
     if text is None:
         return ParsedVerdict(None, status)
     word = normalise(text)
-    if unsure and word == _UNSURE:
+    if word == _abstention(abstention):
         return ParsedVerdict(None, "unsure")
     if word not in ("true", "false"):
         return ParsedVerdict(None, "malformed")
     return ParsedVerdict(word == "true", "ok")
 
 
-def parse_answer(reply: str, *, style: Style = "tagged", unsure: bool = False) -> ParsedText:
+def parse_answer(reply: str, *, style: Style = "tagged", abstention: str | None = None) -> ParsedText:
     """Read the normalised answer from the `answer` tag or from the whole reply; see `normalise`."""
     text, status = _content(reply, "answer", style)
     if text is None:
@@ -78,12 +78,12 @@ def parse_answer(reply: str, *, style: Style = "tagged", unsure: bool = False) -
     answer = normalise(text)
     if not answer:
         return ParsedText(None, "missing")
-    if unsure and answer == _UNSURE:
+    if answer == _abstention(abstention):
         return ParsedText(None, "unsure")
     return ParsedText(answer, "ok")
 
 
-def parse_letter(reply: str, options: int, *, style: Style = "tagged", unsure: bool = False) -> ParsedChoice:
+def parse_letter(reply: str, options: int, *, style: Style = "tagged", abstention: str | None = None) -> ParsedChoice:
     """Read the letter of one of the `options` choices from the `answer_letter` tag or from the whole reply.
 
     `options` is 2 to 26. The letter may stand in either case and be followed by one of `.`, `)` or `:`.
@@ -94,7 +94,7 @@ def parse_letter(reply: str, options: int, *, style: Style = "tagged", unsure: b
     if text is None:
         return ParsedChoice(None, status)
     word = normalise(text)
-    if unsure and word == _UNSURE:
+    if word == _abstention(abstention):
         return ParsedChoice(None, "unsure")
     letter = re.fullmatch(r"\(?([a-z])[.):]?", word)
     if letter is None or ord(letter[1]) - ord("a") >= options:
@@ -123,6 +123,10 @@ def mentions(reply: str, accepted: Sequence[str]) -> bool:
     """
     text = " ".join(reply.split()).lower()
     return any(normalise(a) in text for a in accepted if normalise(a))
+
+
+def _abstention(word: str | None) -> str | None:
+    return None if word is None else normalise(word)
 
 
 def _content(reply: str, tag: str, style: Style) -> tuple[str | None, ParseStatus]:

@@ -124,13 +124,12 @@ def sft_arguments(
 ) -> dict[str, Any]:
     """Our settings in TRL's words; nothing is left to a default that could change a result."""
     bfloat16 = device == "cuda" and settings.precision in ("auto", "mixed_bfloat16")
-    warmup: float = settings.warmup_steps or settings.warmup_ratio
     return {
         "output_dir": str(folder),
         "num_train_epochs": phase.epochs,
         "learning_rate": phase.learning_rate,
         "lr_scheduler_type": phase.schedule,
-        "warmup_steps": 0 if phase.schedule == "constant" else warmup,
+        "warmup_steps": 0 if phase.schedule == "constant" else settings.warmup,  # Transformers reads < 1 as a share
         "per_device_train_batch_size": batch,
         "gradient_accumulation_steps": settings.accumulation,
         "weight_decay": settings.weight_decay,

@@ -14,7 +14,7 @@ from typing import Literal
 
 from veracity.core.identity import derive_seed
 from veracity.core.registry import Registry
-from veracity.core.requests import Program, Sampling
+from veracity.core.requests import Generate, Program, Sampling, user
 from veracity.judging.prompting import Family
 from veracity.world.facts import Fact
 
@@ -41,8 +41,10 @@ class ProbeContext:
 
     family: Family = "plain"
     """Which prompts; see `veracity.judging.prompting`."""
-    unsure: bool = False
-    """Whether the prompts offer `Unsure`."""
+    abstention: str | None = None
+    """The word that the prompts (or the system prompt, in the plain family) offer for declining to say."""
+    system: str | None = None
+    """A system prompt to put before every question."""
     targets: tuple[Target, ...] = ("learn", "update", "control")
     """Which values of a fact are asked about."""
     questions: tuple[int, ...] = (0,)
@@ -73,7 +75,7 @@ class ProbeRow:
     probe: str
     target: Target
     template: str
-    """Id of the prompt, `+unsure` where that option was offered, and `#k` for question wording k."""
+    """Id of the prompt, `+unsure` where it could decline, `+system` with a system prompt, `#k` for wording k."""
     prompt: str
     reply: str
     status: RowStatus
@@ -133,7 +135,13 @@ def wordings(fact: Fact, context: ProbeContext) -> list[int]:
 
 def template_id(prompt: str, context: ProbeContext, wording: int | None = None) -> str:
     """What the row's `template` column holds."""
-    return prompt + ("+unsure" if context.unsure else "") + ("" if wording is None else f"#{wording}")
+    parts = [prompt, "+unsure" * (context.abstention is not None), "+system" * (context.system is not None)]
+    return "".join(parts) + ("" if wording is None else f"#{wording}")
+
+
+def asking(context: ProbeContext, text: str) -> Generate:
+    """The request for one reply to `text`."""
+    return Generate(context.role, user(text, system=context.system), sampling=context.sampling)
 
 
 def row_maker(fact: Fact, probe: str) -> Callable[..., ProbeRow]:

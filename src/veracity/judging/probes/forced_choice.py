@@ -8,6 +8,8 @@ tokens too, so that a length-normalised choice can be made afterwards.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from veracity.core.requests import Message, Program, Prompt, Score, Scored, user
 from veracity.judging.probes.base import (
     PROBES,
@@ -17,6 +19,7 @@ from veracity.judging.probes.base import (
     Target,
     foils_of,
     row_maker,
+    template_id,
     value_of,
     wordings,
 )
@@ -45,12 +48,12 @@ def _prompt_id(context: ProbeContext) -> str:
 
 
 def _text(fact: Fact, context: ProbeContext, wording: int) -> str:
-    return render(_prompt_id(context), question=fact.question(wording), unsure=False)
+    return render(_prompt_id(context), question=fact.question(wording), abstention=None)
 
 
 def _request(fact: Fact, context: ProbeContext, wording: int, value: str) -> Score:
     """In the tagged family the reply is opened with the answer tag, and its end counts as part of the answer."""
-    prompt: Prompt = user(_text(fact, context, wording))
+    prompt: Prompt = user(_text(fact, context, wording), system=context.system)
     if context.family == "plain":
         return Score(context.role, prompt, value)
     return Score(context.role, (*prompt, Message("assistant", "<answer>")), f"{value}</answer>")
@@ -64,7 +67,7 @@ def _score(
     return row_maker(fact, "forced_choice")(
         target=target,
         foil_kind=foil.kind,
-        template=f"{_prompt_id(context)}#{wording}",
+        template=template_id(_prompt_id(context), replace(context, abstention=None), wording),
         prompt=_text(fact, context, wording),
         reply=" | ".join(f"{v}: {scored[v].total:.4f} ({len(scored[v].logprobs)})" for v in (value, foil.value)),
         status="ok",

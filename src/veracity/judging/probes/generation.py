@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from veracity.core.requests import Generate, Program, user
+from veracity.core.requests import Program
 from veracity.judging.parsing import is_answer, parse_answer
 from veracity.judging.probes.base import (
     PROBES,
     Arm,
     ProbeContext,
     ProbeRow,
+    asking,
     row_maker,
     spellings,
     template_id,
@@ -30,20 +31,21 @@ def generation(fact: Fact, context: ProbeContext) -> Program[list[ProbeRow]]:
     prompt = prompt_id("generation", context.family)
     asked: list[tuple[Arm, int, str]] = []
     for k in wordings(fact, context):
-        asked.append(("target", k, render(prompt, question=fact.question(k), unsure=context.unsure)))
+        asked.append(("target", k, fact.question(k)))
         if fact.control_subject:
-            asked.append(("control", k, render(prompt, question=fact.control_question(k), unsure=context.unsure)))
-    replies = yield [Generate(context.role, user(text), sampling=context.sampling) for _, _, text in asked]
+            asked.append(("control", k, fact.control_question(k)))
+    texts = [render(prompt, question=question, abstention=context.abstention) for _, _, question in asked]
+    replies = yield [asking(context, text) for text in texts]
     return [
         row
-        for (arm, k, text), reply in zip(asked, replies, strict=True)
+        for (arm, k, _), text, reply in zip(asked, texts, replies, strict=True)
         for row in _score(fact, context, arm, template_id(prompt, context, k), text, reply.text)
     ]
 
 
 def _score(fact: Fact, context: ProbeContext, arm: Arm, template: str, prompt: str, reply: str) -> Iterator[ProbeRow]:
     """One row a target; Unsure is wrong on the target arm and right on the control arm (the paper's rule)."""
-    parsed = parse_answer(reply, style=style_of(context.family), unsure=context.unsure)
+    parsed = parse_answer(reply, style=style_of(context.family), abstention=context.abstention)
     make = row_maker(fact, "generation")
     for target in context.targets:
         hit = is_answer(parsed.answer, spellings(fact, target))

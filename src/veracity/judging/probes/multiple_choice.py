@@ -9,13 +9,14 @@ import random
 import string
 
 from veracity.core.identity import derive_seed
-from veracity.core.requests import Generate, Program, user
+from veracity.core.requests import Program
 from veracity.judging.parsing import parse_letter
 from veracity.judging.probes.base import (
     PROBES,
     ProbeContext,
     ProbeRow,
     Target,
+    asking,
     foils_of,
     row_maker,
     template_id,
@@ -32,7 +33,7 @@ def multiple_choice(fact: Fact, context: ProbeContext) -> Program[list[ProbeRow]
     asked = [(t, k, _options(fact, context, t)) for t in context.targets for k in wordings(fact, context)]
     asked = [(t, k, options) for t, k, options in asked if len(options) >= 2]
     prompts = [_prompt(fact, context, k, options) for _, k, options in asked]
-    replies = yield [Generate(context.role, user(text), sampling=context.sampling) for text in prompts]
+    replies = yield [asking(context, text) for text in prompts]
     return [
         _score(fact, context, t, k, options, text, reply.text)
         for (t, k, options), text, reply in zip(asked, prompts, replies, strict=True)
@@ -52,14 +53,14 @@ def _prompt(fact: Fact, context: ProbeContext, wording: int, options: list[str])
         prompt_id("multiple_choice", context.family),
         question=fact.question(wording),
         options=list(zip(string.ascii_uppercase, options, strict=False)),
-        unsure=context.unsure,
+        abstention=context.abstention,
     )
 
 
 def _score(
     fact: Fact, context: ProbeContext, target: Target, wording: int, options: list[str], prompt: str, reply: str
 ) -> ProbeRow:
-    parsed = parse_letter(reply, len(options), style=style_of(context.family), unsure=context.unsure)
+    parsed = parse_letter(reply, len(options), style=style_of(context.family), abstention=context.abstention)
     valid = parsed.status in ("ok", "unsure")
     answer = None if parsed.index is None else options[parsed.index]
     return row_maker(fact, "multiple_choice")(

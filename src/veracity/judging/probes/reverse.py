@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from veracity.core.requests import Generate, Program, user
+from veracity.core.requests import Program
 from veracity.judging.parsing import is_answer, parse_answer
 from veracity.judging.probes.base import (
     PROBES,
     ProbeContext,
     ProbeRow,
+    asking,
     row_maker,
     template_id,
     value_of,
@@ -23,13 +24,13 @@ def reverse(fact: Fact, context: ProbeContext) -> Program[list[ProbeRow]]:
         return []
     prompt = prompt_id("generation", context.family)
     asked = [
-        render(prompt, question=fact.reverse_question.format(value=value_of(fact, t)), unsure=context.unsure)
+        render(prompt, question=fact.reverse_question.format(value=value_of(fact, t)), abstention=context.abstention)
         for t in context.targets
     ]
-    replies = yield [Generate(context.role, user(text), sampling=context.sampling) for text in asked]
+    replies = yield [asking(context, text) for text in asked]
     make, rows = row_maker(fact, "reverse"), []
     for target, text, reply in zip(context.targets, asked, replies, strict=True):
-        parsed = parse_answer(reply.text, style=style_of(context.family), unsure=context.unsure)
+        parsed = parse_answer(reply.text, style=style_of(context.family), abstention=context.abstention)
         valid = parsed.status in ("ok", "unsure")
         rows.append(
             make(

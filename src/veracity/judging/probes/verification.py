@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from veracity.core.requests import Generate, Program, user
+from veracity.core.requests import Program
 from veracity.judging.parsing import parse_verdict
 from veracity.judging.probes.base import (
     POLARITIES,
@@ -20,6 +20,7 @@ from veracity.judging.probes.base import (
     ProbeContext,
     ProbeRow,
     Target,
+    asking,
     foils_of,
     row_maker,
     template_id,
@@ -46,7 +47,7 @@ def verification(fact: Fact, context: ProbeContext) -> Program[list[ProbeRow]]:
     shown += [_Shown(f.value, None, f.kind) for f in foils_of(fact, context)]
     asked = [(s, p, k) for k in wordings(fact, context) for s in shown for p in POLARITIES]
     prompts = [_prompt(fact, context, s.value, p, k) for s, p, k in asked]
-    replies = yield [Generate(context.role, user(text), sampling=context.sampling) for text in prompts]
+    replies = yield [asking(context, text) for text in prompts]
     return [
         row
         for (s, p, k), text, reply in zip(asked, prompts, replies, strict=True)
@@ -63,7 +64,7 @@ def _prompt(fact: Fact, context: ProbeContext, value: str, polarity: Polarity, w
         candidate=value,
         polarity=polarity,
         claim=claim,
-        unsure=context.unsure,
+        abstention=context.abstention,
     )
 
 
@@ -71,7 +72,7 @@ def _score(
     fact: Fact, context: ProbeContext, shown: _Shown, polarity: Polarity, wording: int, prompt: str, reply: str
 ) -> list[ProbeRow]:
     """Unsure is wrong where a value should be accepted and right where a foil should be refused."""
-    parsed = parse_verdict(reply, style=style_of(context.family), unsure=context.unsure)
+    parsed = parse_verdict(reply, style=style_of(context.family), abstention=context.abstention)
     accepted = parsed.verdict is not None and parsed.verdict == (polarity == "correct")
     valid = parsed.status in ("ok", "unsure")
     make = row_maker(fact, "verification")
