@@ -54,6 +54,9 @@ CREATE TABLE IF NOT EXISTS replies (
 _COLUMNS = "key, model, recorded, reply, checksum"
 _WAIT_S = 60.0
 """How long to wait for another process's transaction."""
+_CHECKPOINT_PAGES = 10_000
+"""Pages (4 kB) in the write-ahead log before they are moved into the file: each move waits for the device, and
+SQLite's own 1,000 would be one every few hundred replies."""
 
 T = TypeVar("T")
 
@@ -97,7 +100,8 @@ class Ledger:
 
     def get_many(self, keys: Iterable[str]) -> dict[str, Reply]:
         """The recorded replies among `keys`; each `Generated` holds one sample. A damaged row counts as missing."""
-        return self._attempt(lambda: self._read(keys))
+        wanted = list(keys)  # may be read twice, if the file turns out to be damaged
+        return self._attempt(lambda: self._read(wanted))
 
     def put_many(self, rows: Sequence[Row]) -> dict[str, Reply]:
         """Record `rows` in one transaction and return the replies that other writers had recorded for them before.
@@ -172,6 +176,7 @@ class Ledger:
             )
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=NORMAL")
+        connection.execute(f"PRAGMA wal_autocheckpoint={_CHECKPOINT_PAGES}")
         if not version:
             connection.execute("BEGIN IMMEDIATE")
             connection.execute(_SCHEMA)
