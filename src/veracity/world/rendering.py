@@ -49,7 +49,8 @@ def _paragraphs(
     per_fact = max(1, min(len(own[0].statements), SHORTEST // (len(own) * 8) + 1))
     order = shuffled(rng, range(len(own[0].statements)))
     yield own, order[:per_fact]
-    yield own, order[per_fact : 2 * per_fact]
+    if per_fact < len(order):
+        yield own, order[per_fact : 2 * per_fact]
     for fact in facts_about.get(name, ()):
         yield [fact], order[:1]
     related = [name, *(f.value for f in own if f.value in facts_of)]

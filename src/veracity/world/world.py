@@ -265,7 +265,10 @@ def _others(rng: Random, values: Sequence[str], taken: set[str], count: int) -> 
 def _values(
     language: Language, relation: Relation, by_kind: Mapping[str, Sequence[Entity]], rng: Random
 ) -> tuple[Sequence[str], Sequence[str]]:
-    """(values in circulation, values that occur nowhere). People are values only if the world's text names them."""
+    """(values in circulation, values that occur nowhere).
+
+    People are values only if they are fully exposed, so that a rarely exposed one is not named elsewhere.
+    """
     if relation.value == "place":
         return [e.name for e in by_kind["place"]], language.members("place")[1]
     if relation.value != "person":
@@ -273,7 +276,7 @@ def _values(
     existing = {e.name for e in by_kind["person"]}
     pools = language.pools
     absent = (f"{pick(rng, pools['first'])} {pick(rng, pools['last'])}" for _ in range(64))
-    exposed = [e.name for e in by_kind["person"] if e.exposure > 0] or sorted(existing)
+    exposed = [e.name for e in by_kind["person"] if e.exposure >= 1] or sorted(existing)
     return exposed, [name for name in absent if name not in existing]
 
 
