@@ -59,10 +59,12 @@ def list_runs(runs_folder: RunsFolder = Path("runs")) -> None:
 def _run(recipe: str, overrides: list[str], runs_folder: Path, name: str | None) -> None:
     from veracity.cli.console import make_console
     from veracity.experiments.running import run_recipe
+    from veracity.training.launcher import Launch
 
     console = make_console()
     folder = run_recipe(recipe, overrides, runs_folder=runs_folder, console=console, name=name)
-    _report(folder, console)
+    if Launch.from_environment().is_main:
+        _report(folder, console)
 
 
 def _report(folder: Path, console: Console) -> None:

@@ -16,11 +16,11 @@ from veracity.core.config import Settings, Source, load_settings
 from veracity.core.identity import content_hash
 from veracity.core.recipe_files import Recipe, read_recipe
 from veracity.experiments.registry import experiment_of
+from veracity.store.run import Run, RunFolder, runs
+from veracity.training.launcher import Launch
 
 if TYPE_CHECKING:
     from rich.console import Console
-
-    from veracity.store.run import RunFolder
 
 RUNS = Path("runs")
 
@@ -50,6 +50,8 @@ def run_recipe(
 ) -> Path:
     """Run a recipe, or continue it; the finished run's folder is returned.
 
+    Under `accelerate launch` every process calls this; all but the first get a run folder that they can only read.
+
     Args:
         source: A recipe by name or path, or its values (with the key `experiment`).
         overrides: `a.b=c` settings that win over the recipe's.
@@ -63,12 +65,13 @@ def run_recipe(
     """
     from rich.console import Console
 
-    from veracity.store.run import Run
-
     recipe = read_recipe(source, overrides)
     experiment = experiment_of(recipe)
     settings = load_settings(experiment.settings, recipe)
     folder = Path(runs_folder) / (name or run_name(recipe, settings))
+    if not Launch.from_environment().is_main:  # the first process writes, the others only train with it
+        experiment.run(settings, RunFolder(folder), Console(quiet=True))
+        return folder
     with Run.open(folder) as run:
         run.log("recipe", recipe=recipe.name, experiment=experiment.name, identity=run_identity(recipe, settings))
         experiment.run(settings, run, console or Console())
@@ -89,8 +92,6 @@ def run_name(recipe: Recipe, settings: Settings) -> str:
 
 def list_runs(runs_folder: Path | str = RUNS) -> list[RunRow]:
     """The runs in a folder, oldest first."""
-    from veracity.store.run import runs
-
     return sorted((_row(folder) for folder in runs(runs_folder)), key=lambda row: (row.started, row.name))
 
 
