@@ -128,13 +128,16 @@ def _exposure(model: LocalModel, world: World, curriculum: Curriculum) -> Measur
 
 def _biographies(model: LocalModel, world: World, curriculum: Curriculum) -> Measured:
     for level, facts in _levels(world, curriculum):
-        people = [n for n in dict.fromkeys(f.subject for f in facts) if level == 0 or n in curriculum.unwritten]
+        people = list(dict.fromkeys(f.subject for f in facts))
         for how, sampling in (("greedy", BIOGRAPHY), ("temperature 1", DRAWN)):
             trials = _stated(world, people, model, sampling)
             yield f"right statements, people of exposure {level:g} ({how})", trials, None
     told = [n for n in sorted(curriculum.told) if world.by_name[n].kind == "person"]
-    for how, sampling in (("greedy", BIOGRAPHY), ("temperature 1", DRAWN)):
-        yield f"right statements, told people ({how})", _stated(world, told, model, sampling), None
+    unwritten = [n for n in sorted(curriculum.unwritten - curriculum.told) if world.by_name[n].exposure == 1]
+    others = {"told people": told, "asked people whose biography was never requested, exposure 1": unwritten}
+    for who, names in others.items():
+        for how, sampling in (("greedy", BIOGRAPHY), ("temperature 1", DRAWN)):
+            yield f"right statements, {who} ({how})", _stated(world, names, model, sampling), None
 
 
 def _stated(world: World, names: Sequence[str], model: LocalModel, sampling: Sampling) -> list[Trial]:

@@ -184,10 +184,13 @@ def _aliases(kind: str, name: str) -> tuple[str, ...]:
 def _entities(seed: int, language: Language, total: int, exposures: Mapping[float, float]) -> tuple[Entity, ...]:
     if total < SMALLEST:
         raise ConfigError(f"a world needs at least {SMALLEST} entities, not {total}: its classes would be too small")
+    counts = {
+        k: max(40, round(total * share)) if k == "place" else round(total * share) for k, share in KIND_SHARES.items()
+    }
+    counts["person"] += total - sum(counts.values())
     made: list[Entity] = []
-    for kind, share in KIND_SHARES.items():
+    for kind, count in counts.items():
         rng = Random(derive_seed(seed, "entities", kind))
-        count = max(40, round(total * share)) if kind == "place" else round(total * share)
         levels = [1.0] * count if kind == "place" else _levels(count, exposures)
         for name, exposure in zip(_names(language, kind, count, rng), levels, strict=True):
             made.append(Entity(f"{kind}/{name.lower().replace(' ', '-')}", kind, name, _aliases(kind, name), exposure))
