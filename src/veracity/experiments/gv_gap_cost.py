@@ -33,7 +33,7 @@ def gv_gap_cost(settings: GvGapSettings) -> Cost:
     runs, weight_bytes = len(settings.seeds), 2 if settings.training.precision == "bfloat16" else 4
     whole = settings.training.lora is None
     return Cost(
-        model=str(tiny.folder()) if settings.model.path == "tiny" else settings.model.path,
+        model=settings.model.path,
         training_steps=runs * steps,
         training_tokens=runs * tokens,
         probe_tokens=runs * examinations * _probe_tokens(settings, seed),
