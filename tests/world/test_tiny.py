@@ -49,7 +49,7 @@ def test_the_chat_template_opens_and_closes_the_assistant_turn():
 
 
 def test_facts_are_stated_in_proportion_to_their_exposure():
-    """Statements per fact at exposure 1/4 against exposure 1, 16,000 documents: 0.25 within sampling error."""
+    """Mentions per person against those at exposure 1, over 16,000 documents: equal within sampling error."""
     statements = " ".join(d for d in DOCUMENTS if isinstance(d, str))
     mentions = Counter()
     people = Counter(e.exposure for e in WORLD.entities if e.kind == "person")
@@ -58,8 +58,9 @@ def test_facts_are_stated_in_proportion_to_their_exposure():
             mentions[entity.exposure] += statements.count(entity.name)
     rates = {level: mentions[level] / people[level] for level in people}
     assert rates[0.0] == 0
-    assert rates[0.25] / rates[1.0] == pytest.approx(0.25, abs=0.07)
-    assert rates[0.0625] / rates[1.0] == pytest.approx(0.0625, abs=0.04)
+    assert rates[0.5] / rates[1.0] == pytest.approx(0.5, abs=0.08)
+    assert rates[0.25] / rates[1.0] == pytest.approx(0.25, abs=0.06)
+    assert rates[0.0625] < rates[0.25] / 2
 
 
 def _asked(document: tuple[Message, ...]) -> str:
