@@ -34,8 +34,10 @@ def run(
 def report(folder: Annotated[Path, typer.Argument(help="Folder of a run.")]) -> None:
     """Write the report of a run again, and print its summary."""
     from veracity.cli.console import make_console
+    from veracity.report.page import write_report
 
-    _report(folder, make_console())
+    write_report(folder)
+    _summarise(folder, make_console())
 
 
 def list_runs(runs_folder: RunsFolder = Path("runs")) -> None:
@@ -64,13 +66,11 @@ def _run(recipe: str, overrides: list[str], runs_folder: Path, name: str | None)
     console = make_console()
     folder = run_recipe(recipe, overrides, runs_folder=runs_folder, console=console, name=name)
     if Launch.from_environment().is_main:
-        _report(folder, console)
+        _summarise(folder, console)
 
 
-def _report(folder: Path, console: Console) -> None:
-    from veracity.report.page import write_report
+def _summarise(folder: Path, console: Console) -> None:
     from veracity.report.terminal import print_summary
 
-    page = write_report(folder)
     print_summary(folder, console)
-    typer.echo(f"report: {page}")
+    typer.echo(f"report: {folder / 'report.html'}")

@@ -47,11 +47,10 @@ def run(recipe: Recipe, overrides: Overrides = None, runs_folder: RunsFolder = P
     """Run the jobs one after the other; those that are finished are skipped, by the hash of their settings."""
     from veracity.cli.console import make_console
     from veracity.experiments.sweeps import run_sweep
-    from veracity.report.page import write_report
 
     console = make_console()
     planned = _planned(recipe, overrides or [], runs_folder)
-    run_sweep(planned, overrides or [], runs_folder=runs_folder, console=console, after=write_report)
+    run_sweep(planned, overrides or [], runs_folder=runs_folder, console=console)
     _print_plan(_planned(recipe, overrides or [], runs_folder), console)
 
 

@@ -11,7 +11,7 @@ import math
 import re
 import shlex
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -92,12 +92,10 @@ def run_sweep(
     *,
     runs_folder: Path | str = RUNS,
     console: Console,
-    after: Callable[[Path], None] | None = None,
 ) -> list[Path]:
     """Run the points that are not finished, one after the other, and give the folders of all.
 
-    `overrides` are those that the plan was made with; `after` is called with each newly finished folder.
-    A point that fails does not stop the others.
+    `overrides` are those that the plan was made with. A point that fails does not stop the others.
 
     Raises:
         VeracityError: after the last point, naming those that failed.
@@ -114,9 +112,6 @@ def run_sweep(
         except VeracityError as error:  # the other points are independent of this one
             console.print(f"  failed: {error}", markup=False, highlight=False, style="red")
             failed.append(job.point.id)
-            continue
-        if after is not None:
-            after(folders[-1])
     if failed:
         raise VeracityError(
             f"{len(failed)} of {len(plan.jobs)} points failed, run again to retry them: {'; '.join(failed)}"
@@ -152,10 +147,12 @@ def write_scripts(
 
 
 def count_parameters(model: str) -> int | None:
-    """Parameters of a model folder (counted in its safetensors files) or, rounded, of a known hub id; else None."""
+    """Parameters of a model: of `tiny` or a folder counted in its files, of a known hub id rounded, else None."""
     import yaml
 
-    files = sorted(Path(model).glob("*.safetensors"))
+    from veracity.world import tiny
+
+    files = sorted((tiny.folder() if model == "tiny" else Path(model)).glob("*.safetensors"))
     if files:
         return sum(_parameters_in(file) for file in files)
     known = yaml.safe_load(Path(__file__).with_name("base_models.yaml").read_text(encoding="utf-8"))
