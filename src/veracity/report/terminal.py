@@ -1,0 +1,43 @@
+"""The report in a terminal: the same headline, the table of the main numbers, and the six checks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from veracity.report.contents import read_contents
+from veracity.report.headline import headline
+from veracity.report.tables import main_table
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+_MARKS = {True: ("✓ pass", "green"), False: ("✗ fail", "red"), None: ("– not measured", "bright_black")}
+
+
+def print_summary(run_folder: Path, console: Console) -> None:
+    """Print the run in short. Raises StoreError as `read_contents` does."""
+    from rich.padding import Padding
+    from rich.table import Table
+    from rich.text import Text
+
+    contents = read_contents(Path(run_folder))
+    if contents.probes is None:
+        console.print(f"{contents.name} has no probes yet, so there is nothing to conclude from it.", markup=False)
+        return
+    scored, probe = contents.scored, contents.recognised_by
+    console.print(Padding(Text(headline(scored, probe), style="bold"), (1, 0)))
+    main = main_table(scored, probe)
+    table = Table(box=None, header_style="bright_black", pad_edge=False, padding=(0, 2, 0, 0))
+    for head in main.header:
+        table.add_column(head.replace(", ", "\n"), justify="right" if head else "left", no_wrap=True)
+    for row in main.rows:
+        table.add_row(*[Text(cell.split(" [")[0]) for cell in row])
+    console.print(table)
+    console.print("The intervals of this table are in the report.", style="bright_black")
+    listed = Table.grid(padding=(0, 2, 0, 0))
+    listed.add_column(no_wrap=True)
+    for check in contents.checks:
+        word, colour = _MARKS[check.passed]
+        listed.add_row(Text(word, style=f"bold {colour}"), Text.assemble((check.name, "bold"), "\n", check.sentence))
+    console.print(Padding(listed, (1, 0)))
