@@ -17,7 +17,7 @@ from veracity.core.config import Settings
 from veracity.core.errors import ConfigError, DataError, VeracityError
 from veracity.core.identity import content_hash
 from veracity.experiments.registry import Cost, experiment, experiments
-from veracity.experiments.running import list_runs, run_recipe
+from veracity.experiments.running import find_run, list_runs, run_recipe
 from veracity.experiments.sweeps import count_parameters, plan_sweep, run_sweep, write_scripts
 
 CALLS: list[int] = []
@@ -78,6 +78,14 @@ def test_a_recipe_is_run_once(recipe: Path, tmp_path: Path) -> None:
     (row,) = list_runs(runs)
     assert (row.name, row.recipe, row.finished, row.seconds) == ("squares", "squares", True, 1.5)
     assert row.started.startswith("20")
+
+
+def test_a_run_is_found_by_name_and_by_path(recipe: Path, tmp_path: Path) -> None:
+    folder = run_recipe(recipe, runs_folder=tmp_path / "runs", console=quiet())
+    assert find_run("squares", tmp_path / "runs") == folder
+    assert find_run(str(folder), tmp_path / "elsewhere") == folder
+    with pytest.raises(ConfigError, match=r"there is no run 'square' in .*; did you mean 'squares'\?"):
+        find_run("square", tmp_path / "runs")
 
 
 def test_other_settings_get_another_folder(recipe: Path, tmp_path: Path) -> None:

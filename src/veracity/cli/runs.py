@@ -31,11 +31,16 @@ def run(
     _run(recipe, overrides or [], runs_folder, name)
 
 
-def report(folder: Annotated[Path, typer.Argument(help="Folder of a run.")]) -> None:
+def report(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="Name of a run, or its folder.")],
+    runs_folder: RunsFolder = Path("runs"),
+) -> None:
     """Write the report of a run again, and print its summary."""
     from veracity.cli.console import make_console
+    from veracity.experiments.running import find_run
     from veracity.report.page import write_report
 
+    folder = find_run(run, runs_folder)
     write_report(folder)
     _summarise(folder, make_console())
 

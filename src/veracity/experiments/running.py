@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from veracity.core.config import Settings, Source, load_settings
+from veracity.core.errors import ConfigError
 from veracity.core.identity import content_hash
 from veracity.core.recipe_files import Recipe, read_recipe
+from veracity.core.registry import nearest
 from veracity.experiments.registry import experiment_of
 from veracity.store.run import Run, RunFolder, runs
 from veracity.training.launcher import Launch
@@ -93,6 +95,18 @@ def run_name(recipe: Recipe, settings: Settings) -> str:
 def list_runs(runs_folder: Path | str = RUNS) -> list[RunRow]:
     """The runs in a folder, oldest first."""
     return sorted((_row(folder) for folder in runs(runs_folder)), key=lambda row: (row.started, row.name))
+
+
+def find_run(name_or_folder: str, runs_folder: Path | str = RUNS) -> Path:
+    """The folder of a run given by name or by path; ConfigError with the nearest name if there is none."""
+    known = {folder.path.name: folder.path for folder in runs(runs_folder)}
+    if name_or_folder in known:
+        return known[name_or_folder]
+    path = Path(name_or_folder)
+    if path.name in {folder.path.name for folder in runs(path.parent)}:
+        return path
+    hint = nearest(name_or_folder, sorted(known)) or "; `veracity runs` lists them"
+    raise ConfigError(f"there is no run {name_or_folder!r} in {runs_folder}{hint}")
 
 
 def finished_identities(runs_folder: Path | str = RUNS) -> dict[str, Path]:
