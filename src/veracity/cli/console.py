@@ -16,3 +16,10 @@ def make_console() -> Console:
     from rich.console import Console
 
     return Console(highlight=False, width=None if sys.stdout.isatty() else PLAIN_WIDTH)
+
+
+def hide_library_bars() -> None:
+    """Keep Transformers from drawing bars of its own into ours; downloads from the hub still show theirs."""
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()

@@ -64,11 +64,12 @@ def list_runs(runs_folder: RunsFolder = Path("runs")) -> None:
 
 
 def _run(recipe: str, overrides: list[str], runs_folder: Path, name: str | None) -> None:
-    from veracity.cli.console import make_console
+    from veracity.cli.console import hide_library_bars, make_console
     from veracity.experiments.running import run_recipe
     from veracity.training.launcher import Launch
 
     console = make_console()
+    hide_library_bars()
     folder = run_recipe(recipe, overrides, runs_folder=runs_folder, console=console, name=name)
     if Launch.from_environment().is_main:
         _summarise(folder, console)

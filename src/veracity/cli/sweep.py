@@ -45,10 +45,11 @@ def plan(
 @app.command()
 def run(recipe: Recipe, overrides: Overrides = None, runs_folder: RunsFolder = Path("runs")) -> None:
     """Run the jobs one after the other; those that are finished are skipped, by the hash of their settings."""
-    from veracity.cli.console import make_console
+    from veracity.cli.console import hide_library_bars, make_console
     from veracity.experiments.sweeps import run_sweep
 
     console = make_console()
+    hide_library_bars()
     planned = _planned(recipe, overrides or [], runs_folder)
     run_sweep(planned, overrides or [], runs_folder=runs_folder, console=console)
     _print_plan(_planned(recipe, overrides or [], runs_folder), console)
