@@ -155,8 +155,8 @@ class GvGapSettings(Settings):
     probes: ProbeSettings = Field(default=ProbeSettings(), description="What is asked after every epoch.")
     losses: LossSettings = Field(default=LossSettings(), description="Losses measured after every epoch.")
     keep_checkpoints: Literal["all", "phase_ends", "none"] = Field(
-        default="none",
-        description="Models kept in the finished run folder: of all epochs, of those where phases start and end, or none.",
+        default="phase_ends",
+        description="Models kept in the finished run folder: of all epochs, of those where phases start and end, none.",
     )
 
     @model_validator(mode="after")

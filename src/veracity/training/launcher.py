@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, TypeVar
 
 from veracity.core.errors import ConfigError
@@ -67,7 +68,7 @@ class Launch:
         from accelerate import PartialState
         from accelerate.utils import broadcast_object_list
 
-        PartialState()
+        PartialState(timeout=timedelta(days=1))  # the others wait here while process 0 asks its probes
         box: list[Any] = [None, None]
         if self.is_main:
             try:

@@ -37,21 +37,20 @@ def mean_losses(model: Any, examples: Sequence[Example], *, batch_tokens: int = 
     """
     import torch
 
-    totals = [0.0, 0.0]
-    counts = [0, 0]
+    sums, counts = [0.0, 0.0], [0, 0]
     was_training = model.training
     model.eval()
     with torch.inference_mode():
         for batch in _batches(sorted(examples, key=lambda e: len(e.input_ids)), batch_tokens):
-            losses, answer, real = _token_losses(model, batch)
-            for i, mask in enumerate((real, answer)):
-                totals[i] += float(losses[mask].double().sum())
-                counts[i] += int(mask.sum())
+            losses, in_answer = _token_losses(model, batch)
+            for i, counted in enumerate((losses, losses[in_answer])):
+                sums[i] += float(counted.double().sum())
+                counts[i] += len(counted)
     model.train(was_training)
-    if not all(map(math.isfinite, totals)):
+    if not all(map(math.isfinite, sums)):
         raise NonFiniteError("the model's loss on the training sentences is not finite; lower the learning rate")
-    sentence, value = (total / count if count else math.nan for total, count in zip(totals, counts, strict=True))
-    return MeanLosses(sentence, value, counts[0], counts[1])
+    sentence, answer = (total / count if count else math.nan for total, count in zip(sums, counts, strict=True))
+    return MeanLosses(sentence, answer, counts[0], counts[1])
 
 
 def _batches(examples: Sequence[Example], tokens: int) -> list[list[Example]]:
@@ -64,8 +63,8 @@ def _batches(examples: Sequence[Example], tokens: int) -> list[list[Example]]:
     return [batch for batch in batches if batch]
 
 
-def _token_losses(model: Any, batch: Sequence[Example]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Loss of each predicted token, whether it belongs to an answer, whether it is a token: three [rows, length-1]."""
+def _token_losses(model: Any, batch: Sequence[Example]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Loss of each predicted token of all rows, and whether the token belongs to an answer: two [tokens]."""
     import torch
     from torch.nn.functional import cross_entropy
 
@@ -79,5 +78,7 @@ def _token_losses(model: Any, batch: Sequence[Example]) -> tuple[torch.Tensor, t
         answer[row, :n] = torch.tensor(example.answer)
     ids, real, answer = ids.to(device), real.to(device), answer.to(device)
     logits = model(input_ids=ids, attention_mask=real.long(), use_cache=False).logits  # [rows, length, vocabulary]
-    losses = cross_entropy(logits[:, :-1].float().transpose(1, 2), ids[:, 1:], reduction="none")  # [rows, length-1]
-    return losses, answer[:, 1:], real[:, 1:]
+    predicted = real[:, 1:]
+    return cross_entropy(logits[:, :-1][predicted].float(), ids[:, 1:][predicted], reduction="none"), answer[:, 1:][
+        predicted
+    ]

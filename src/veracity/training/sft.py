@@ -74,7 +74,7 @@ def train_sentences(
     per_device = launch.per_device_batch(settings)
     checkpoint = newest_checkpoint(folder)
     log = TrainingLog(resumed_from=_epoch_of(checkpoint))
-    with _own_randomness(), _threads(model):
+    with _own_randomness(), _threads(model), _no_bars():
         trainer = make_trainer(model, tokenizer, examples, settings, phase, seed=seed, folder=folder, batch=per_device)
         if trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled:
             raise ConfigError("sharded training (FSDP, DeepSpeed) is not supported; launch plain data parallelism")
@@ -161,7 +161,7 @@ def newest_checkpoint(folder: Path) -> Path | None:
     return max(folder.glob(f"{_RESUME}*"), default=None)
 
 
-def load_model(folder: Path | str, settings: SftSettings) -> tuple[Any, Any]:
+def load_model(folder: Path, settings: SftSettings, attention: str | None = None) -> tuple[Any, Any]:
     """Model and tokenizer to train, on this process's device and in the precision that the settings ask for.
 
     Raises ModelError when the folder holds none.
@@ -170,16 +170,21 @@ def load_model(folder: Path | str, settings: SftSettings) -> tuple[Any, Any]:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     dtype = torch.bfloat16 if settings.precision == "bfloat16" else torch.float32
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(str(folder))
-        model = AutoModelForCausalLM.from_pretrained(str(folder), dtype=dtype)
-    except (OSError, ValueError) as error:
-        raise ModelError(
-            f"{folder}: no model could be loaded from there ({error}); give a folder or a hub id"
-        ) from error
+    with _readable(folder), _no_bars():
+        tokenizer = AutoTokenizer.from_pretrained(folder)
+        model = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype, attn_implementation=attention)
     if torch.cuda.is_available():
         model.to(f"cuda:{os.environ.get('LOCAL_RANK', '0')}")
     return model, tokenizer
+
+
+def load_tokenizer(folder: Path) -> tuple[Any, int | None]:
+    """The tokenizer of a model folder, and the model's context length in tokens where it states one."""
+    from transformers import AutoConfig, AutoTokenizer
+
+    with _readable(folder):
+        config = AutoConfig.from_pretrained(folder).get_text_config(decoder=True)
+        return AutoTokenizer.from_pretrained(folder), getattr(config, "max_position_embeddings", None)
 
 
 def save_model(model: Any, tokenizer: Any, folder: Path) -> None:
@@ -188,8 +193,18 @@ def save_model(model: Any, tokenizer: Any, folder: Path) -> None:
         import copy
 
         model = copy.deepcopy(model).merge_and_unload()
-    model.save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
+    with _no_bars():
+        model.save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
+
+
+@contextmanager
+def _readable(folder: Path) -> Iterator[None]:
+    """What Transformers cannot read comes out as a ModelError that names the folder."""
+    try:
+        yield
+    except (OSError, ValueError, KeyError, ImportError) as error:
+        raise ModelError(f"{folder}: no model could be read from there ({error}); give a complete folder") from error
 
 
 def _lora(settings: SftSettings) -> Any:
@@ -303,6 +318,20 @@ def _threads(model: Any) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+@contextmanager
+def _no_bars() -> Iterator[None]:
+    """No bars of Transformers for files that are read or written in an instant."""
+    from transformers.utils import logging
+
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()
 
 
 @contextmanager
