@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -24,7 +23,11 @@ HEAVY = (
     "scipy",
     "statsmodels",
     "pandas",
+    "numpy",
+    "pydantic",
+    "omegaconf",
 )
+"""What would make `--help` slow; how long it takes is measured in benchmarks/start_time.py."""
 
 
 def veracity_command(*arguments: str, **more: object) -> subprocess.CompletedProcess[str]:
@@ -46,15 +49,6 @@ def test_help_loads_no_heavy_library(arguments: list[str]) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60)
     assert done.stdout.splitlines()[-1] == "LOADED []", done.stdout + done.stderr
-
-
-def test_help_is_quick() -> None:
-    times = []
-    for _ in range(3):
-        start = time.perf_counter()
-        assert veracity_command("--help").returncode == 0
-        times.append(time.perf_counter() - start)
-    assert min(times) < 0.4, times
 
 
 def test_version() -> None:
