@@ -24,7 +24,6 @@ HEAVY = (
     "statsmodels",
     "pandas",
     "numpy",
-    "pydantic",
     "omegaconf",
 )
 """What would make `--help` slow; how long it takes is measured in benchmarks/start_time.py."""
