@@ -45,7 +45,7 @@ def test_one_delay_leaves_the_fifth_unmeasured():
 
 def test_fewer_than_three_seeds_are_indicative(learned):
     one = learned[0].filter(pl.col("seed") == 0), learned[1].filter(pl.col("seed") == 0)
-    assert all("one seed only: indicative" in c.sentence for c in checks(*one) if c.passed is not None)
+    assert all("One seed only: indicative" in c.sentence for c in checks(*one) if c.passed is not None)
 
 
 def test_one_dissenting_seed_fails_the_retention_check(learned):

@@ -25,11 +25,11 @@ from dataclasses import dataclass, replace
 import polars as pl
 
 from veracity.core.estimate import Estimate
-from veracity.metrics.lag import acquisition_lag
+from veracity.metrics.lag import Lag, acquisition_lag
 from veracity.metrics.loss import loss_course
 from veracity.metrics.multiverse import multi_verse
 from veracity.metrics.probe_rows import Probe
-from veracity.metrics.retention import ratio, recall_kept, recognition_kept, retention, retention_table
+from veracity.metrics.retention import ratio, recall_kept, recognition_kept, retention, retention_table, what_is_left
 from veracity.metrics.series import (
     Point,
     Series,
@@ -46,7 +46,7 @@ from veracity.metrics.series import (
     seeds_of,
     share,
 )
-from veracity.metrics.wording import epochs, percent, points
+from veracity.metrics.wording import epochs, percent, points, signed
 from veracity.metrics.wording import share as bare
 from veracity.stats.cluster import Floats
 
@@ -132,11 +132,7 @@ def recognised_first(scored: pl.DataFrame, probe: Probe) -> Check:
     low, since, v, g = window
     corrected = acquisition_lag(scored, probe=probe, corrected=True)
     early = low and v.value >= TRAINED_LEVEL and v.ci_low > 0.5
-    sentence = (
-        f"After {epochs(since)} {percent(v)} are recognised and {percent(g)} are stated; recognition reaches nine "
-        f"tenths of its best after {epochs(lag.recognised_at)}, recall after {epochs(lag.recalled_at)} "
-        f"(lag {_epochs_interval(lag.lag)})."
-    )
+    sentence = f"After {epochs(since)} {percent(v)} are recognised and {percent(g)} are stated; {_arrivals(lag)}."
     numbers: dict[str, Number] = {"epoch": float(since), "recognition": v, "recall": g, "lag": lag.lag}
     numbers["lag_from_chance"] = corrected.lag if corrected else None
     return Check(name, _all([early, _above(lag.lag, 0.0, lag.per_seed)]), numbers, sentence)
@@ -160,9 +156,12 @@ def both_answers_live(scored: pl.DataFrame, probe: Probe) -> Check:
     level = state.old.value >= OLD_LEVEL and state.new.value >= TRAINED_LEVEL
     level = level and state.old.ci_low > 0.5 and state.new.ci_low > 0.5
     strict = state.strict
+    fallen = f"{bare(left.value)} of the recall of old answers is left"
+    if math.isnan(left.value):
+        fallen = "there is no recall of old answers, nor was there before"
     joint = None if strict is None else strict and all(d > 0 for d in state.per_seed)
     sentence = (
-        f"After {epochs(since)} of the update {bare(left.value)} of the recall of old answers is left; at the end "
+        f"After {epochs(since)} of the update {fallen}; at the end "
         f"{percent(state.old)} of old and {percent(state.new)} of new answers are recognised, both of one fact in "
         f"{percent(state.both)} (a never-trained value in place of the new answer: {percent(state.old_with_control)}, "
         f"of the old: {percent(state.control_with_new)})."
@@ -170,7 +169,9 @@ def both_answers_live(scored: pl.DataFrame, probe: Probe) -> Check:
     numbers: dict[str, Number] = {"old_recall_left": left, "old": state.old, "new": state.new, "both": state.both}
     numbers |= {"over_old_with_control": state.over_old_with_control}
     numbers |= {"over_control_with_new": state.over_control_with_new}
-    return Check(name, _all([left.value < OLD_RECALL_LEFT, level, joint]), numbers, sentence)
+    return Check(
+        name, _all([None if math.isnan(left.value) else left.value < OLD_RECALL_LEFT, level, joint]), numbers, sentence
+    )
 
 
 def recognition_outlasts(scored: pl.DataFrame, probe: Probe) -> Check:
@@ -185,9 +186,8 @@ def recognition_outlasts(scored: pl.DataFrame, probe: Probe) -> Check:
     if kept is None:
         return _not_measured(name, "the continual phase was not probed for recognition and recall")
     sentence = (
-        f"{epochs(kept.since)} of unrelated text leave {percent(kept.recognition)} of recognition "
-        f"({percent(kept.recognition_corrected)} from chance) and {percent(kept.recall)} of recall: "
-        f"{points(kept.difference)} apart, {points(kept.difference_corrected)} from chance."
+        f"After {epochs(kept.since)} of unrelated text {what_is_left(kept)}; the difference is "
+        f"{points(kept.difference)}, from chance {points(kept.difference_corrected)}."
     )
     numbers = {
         "recognition": kept.recognition,
@@ -245,8 +245,8 @@ def loss_falls_then_rises(losses: pl.DataFrame | None) -> Check:
         return _not_measured(name, "there are no sentence losses of all three phases")
     sentence = (
         f"The loss on the learned sentences goes {course.start:.2f} → {course.learned:.2f} in acquisition "
-        f"(largest step up {course.largest_rise:.3f}), by {course.update_rise:+.2f} in the update and by "
-        f"{course.continual_rise:+.2f} in continual training, in nats a token."
+        f"(largest step up {course.largest_rise:.3f}), by {signed(course.update_rise)} in the update and by "
+        f"{signed(course.continual_rise)} in continual training, in nats a token."
     )
     return Check(name, course.holds, course.as_dict(), sentence)
 
@@ -314,15 +314,21 @@ def _all(conditions: Sequence[bool | None]) -> bool | None:
     return None if any(c is None for c in conditions) else True
 
 
-def _epochs_interval(lag: Estimate) -> str:
-    return f"{lag.value:g} epochs [{lag.ci_low:g}, {lag.ci_high:g}]" if not math.isnan(lag.ci_low) else "no interval"
+def _arrivals(lag: Lag) -> str:
+    if math.isnan(lag.lag.value):
+        return "recall never rises above zero, so there is no lag to measure"
+    ends = "" if math.isnan(lag.lag.ci_low) else f" [{lag.lag.ci_low:g}, {lag.lag.ci_high:g}]"
+    return (
+        f"recognition reaches nine tenths of its best after {epochs(lag.recognised_at)}, recall after "
+        f"{epochs(lag.recalled_at)} (lag {lag.lag.value:g}{ends})"
+    )
 
 
 def _noting_few_seeds(check: Check, seeds: int) -> Check:
     if check.passed is None or seeds >= SEEDS_WANTED:
         return check
-    seen = "one seed" if seeds == 1 else f"{seeds} seeds"
-    return replace(check, sentence=f"{check.sentence} ({seen} only: indicative.)")
+    seen = "One seed" if seeds == 1 else f"{seeds} seeds"
+    return replace(check, sentence=f"{check.sentence} {seen} only: indicative.")
 
 
 def _not_measured(name: str, why: str) -> Check:

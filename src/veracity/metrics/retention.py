@@ -16,6 +16,7 @@ import polars as pl
 from veracity.core.estimate import Estimate
 from veracity.metrics.probe_rows import Probe, ProbePhase, Target
 from veracity.metrics.series import Point, clock, estimate, fact_table, has, per_seed, recall, recognition
+from veracity.metrics.wording import percent
 from veracity.stats.cluster import Floats
 
 
@@ -40,6 +41,15 @@ class Retention:
 def retained(start: float, end: float, chance: float = 0.0) -> float:
     """(end − chance) / (start − chance); NaN when the start is at chance or below, where nothing could be lost."""
     return (end - chance) / (start - chance) if start > chance else math.nan
+
+
+def what_is_left(kept: Retention) -> str:
+    """`95 % [91, 98] of recognition (90 % [82, 97] from chance) and 7 % [3, 12] of recall are left`."""
+    corrected = f" ({percent(kept.recognition_corrected)} from chance)"
+    recognition_left = f"{percent(kept.recognition)} of recognition{corrected}"
+    if math.isnan(kept.recall.value):
+        return f"{recognition_left} is left (of recall there was none)"
+    return f"{recognition_left} and {percent(kept.recall)} of recall are left"
 
 
 def retention_table(

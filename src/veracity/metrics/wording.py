@@ -31,6 +31,11 @@ def share(value: float) -> str:
     return "not measured" if math.isnan(value) else f"{_hundred(value)} %"
 
 
+def signed(value: float) -> str:
+    """A change in its own unit: `+0.21`, `−0.52`."""
+    return f"{value:+.2f}".replace("-", "−")
+
+
 def epochs(value: float) -> str:
     """`1 epoch`, `2.5 epochs`."""
     return "1 epoch" if value == 1 else f"{value:g} epochs"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,17 +10,24 @@ import polars as pl
 
 from veracity.report.tables import Moment
 
-WANTED = (
-    ("generation", "learn", "target"),
-    ("forced_choice", "learn", "target"),
-    ("forced_choice", "update", "target"),
-    ("generation", "learn", "control"),
-    ("verification", "learn", "target"),
-    ("verification", "learn", "control"),
-    ("multiple_choice", "learn", "target"),
-    ("reverse", "learn", "target"),
+PLAN = (
+    ("before", "generation", "learn", "target"),
+    ("widest", "generation", "learn", "target"),
+    ("widest", "forced_choice", "learn", "target"),
+    ("end of acquisition", "generation", "learn", "target"),
+    ("end of acquisition", "verification", "learn", "target"),
+    ("end of acquisition", "multiple_choice", "learn", "target"),
+    ("end of acquisition", "reverse", "learn", "target"),
+    ("end of the update", "generation", "update", "target"),
+    ("end of the update", "forced_choice", "learn", "target"),
+    ("end of the update", "forced_choice", "update", "target"),
+    ("end of unrelated", "generation", "learn", "target"),
+    ("end of unrelated", "forced_choice", "learn", "target"),
+    ("end of acquisition", "generation", "learn", "control"),
+    ("end of acquisition", "verification", "learn", "control"),
+    ("end of acquisition", "forced_choice", "control", "target"),
 )
-"""What is worth showing of one fact at one moment: (probe, target, arm), the telling ones first."""
+"""What to show of one fact: (start of the moment's name, probe, value, arm), in the order of the run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +43,7 @@ class Example:
 
 
 def examples(probes: pl.DataFrame, scored: pl.DataFrame, at: list[Moment], count: int = 10) -> list[Example]:
-    """One fact followed through the run's moments, then other kinds of probes, and a reply that was not parsed.
+    """One fact followed through the run's moments by `PLAN`, and a reply that was not parsed if there was one.
 
     The fact is the first (by seed and id) that is recognised but not stated at the widest gap, else the first.
     """
@@ -44,14 +52,10 @@ def examples(probes: pl.DataFrame, scored: pl.DataFrame, at: list[Moment], count
         return []
     seed, fact = _telling_fact(keyed, at)
     own = keyed.filter((pl.col("seed") == seed) & (pl.col("fact") == fact))
-    found: list[Example] = []
     failed = keyed.filter(pl.col("status") == "parse_failed").sort("seed", "epoch", "fact").head(1)
-    for kinds, moments in ((WANTED[:2], at), (WANTED[2:], at[-2:-1] or at)):
-        for moment in moments:
-            for kind in kinds:
-                found += [_example(row, moment.name) for row in _rows(own, moment, kind)[:1]]
-    found = _distinct(found)[: count - failed.height]
-    return [*found, *[_example(row, f"epoch {row['epoch']}") for row in failed.iter_rows(named=True)]]
+    found = [e for place, *kind in PLAN for m in at if m.name.startswith(place) for e in _shown(own, m, kind)]
+    unparsed = [_example(row, f"epoch {row['epoch']}") for row in failed.iter_rows(named=True)]
+    return [*found[: count - len(unparsed)], *unparsed]
 
 
 def _telling_fact(keyed: pl.DataFrame, at: list[Moment]) -> tuple[int, str]:
@@ -64,10 +68,10 @@ def _telling_fact(keyed: pl.DataFrame, at: list[Moment]) -> tuple[int, str]:
     return int(first["seed"][0]), str(first["fact"][0])
 
 
-def _rows(own: pl.DataFrame, moment: Moment, kind: tuple[str, str, str]) -> list[dict[str, Any]]:
-    probe, target, arm = kind
-    mask = (pl.col("probe") == probe) & (pl.col("target") == target) & (pl.col("arm") == arm)
-    return own.filter(_here(moment) & mask).to_dicts()
+def _shown(own: pl.DataFrame, moment: Moment, kind: Sequence[str]) -> list[Example]:
+    """The first row of a kind at a moment, if there is one."""
+    mask = pl.all_horizontal(pl.col(c) == k for c, k in zip(("probe", "target", "arm"), kind, strict=True))
+    return [_example(row, moment.name) for row in own.filter(_here(moment) & mask).head(1).iter_rows(named=True)]
 
 
 def _here(moment: Moment) -> pl.Expr:
@@ -80,11 +84,3 @@ def _example(row: dict[str, Any], moment: str) -> Example:
     value = {"learn": "first value", "update": "new value", "control": "never-trained value"}[row["target"]]
     kind = f"{row['probe'].replace('_', ' ')}{', control' if row['arm'] == 'control' else ''}"
     return Example(moment, f"{kind} · {value}", row["prompt"] or "", row["reply"] or "", outcome)
-
-
-def _distinct(found: list[Example]) -> list[Example]:
-    """Without those that repeat an earlier prompt, reply and kind."""
-    seen: dict[tuple[str, str, str], Example] = {}
-    for example in found:
-        seen.setdefault((example.asked, example.prompt, example.reply), example)
-    return list(seen.values())

@@ -36,6 +36,8 @@ PANEL = {
     "verification": "Verification: the value is judged right",
 }
 STATED = "Generation: the value is stated"
+WIDTH = 6.2
+"""Inches: wide enough for a page, narrow enough that the letters can still be read on a phone."""
 TITLE_PAD = 19
 """Points between a panel and its title, so that the names of phase boundaries fit between them."""
 
@@ -65,7 +67,7 @@ def acquisition_figure(curves: pl.DataFrame, probe: Probe) -> Figure:
         Line(Series("generation", "learn", "control"), "control question: not over-applied", SKY, dashed=True),
     ]
     with drawing():
-        figure = new_figure(7.2, 6.0)
+        figure = new_figure(WIDTH, 5.8)
         panels = _two_panels(figure, probe)
         chosen = curves.filter(pl.col("phase") == "acquisition")
         for axes, lines in zip(panels, (above, below), strict=True):
@@ -80,7 +82,7 @@ def update_figure(curves: pl.DataFrame, probe: Probe) -> Figure:
     """The update: old, new and never-trained answers; where old and new are both high above, the states coexist."""
     names = {"learn": ("old answer", OLD), "update": ("new answer", NEW), "control": ("never trained", NEVER)}
     with drawing():
-        figure = new_figure(7.2, 6.0)
+        figure = new_figure(WIDTH, 5.8)
         panels = _two_panels(figure, probe)
         start = _start(curves, "update")
         lead = (pl.col("phase") == "acquisition") & (pl.col("epoch") <= start)
@@ -101,11 +103,10 @@ def forgetting_figure(curves: pl.DataFrame, kept: list[Retention], probe: Probe)
     delays = curves.filter(pl.col("phase") == "continual")["delay"].unique().sort().to_list()
     colours = dict(zip(delays, (OLD, GREEN, PURPLE, NEW, SKY) * len(delays), strict=False))
     with drawing():
-        figure = new_figure(7.2, 6.0 + (0.75 + 0.55 * len(kept)) * bool(kept))
-        ratios = [2.4, 2.4] + ([0.6 + 0.55 * len(kept)] if kept else [])
-        grid = figure.add_gridspec(len(ratios), 1, height_ratios=ratios)
-        above = figure.add_subplot(grid[0])
-        panels = [above, figure.add_subplot(grid[1], sharex=above)]
+        below = 0.75 + 0.5 * len(kept) if kept else 0.0
+        figure = new_figure(WIDTH, 5.8 + below)
+        parts = figure.subfigures(2 if kept else 1, 1, height_ratios=[5.8, below] if kept else [1], squeeze=False)
+        panels = list(parts[0, 0].subplots(2, 1, sharex=True))
         lead = (pl.col("phase") == "acquisition") & (pl.col("epoch") <= _start(curves, "continual"))
         for axes, kind, title in zip(panels, ("v", "g"), (PANEL[probe], STATED), strict=True):
             axes.set_title(title, pad=TITLE_PAD if kind == "v" else None)
@@ -118,7 +119,7 @@ def forgetting_figure(curves: pl.DataFrame, kept: list[Retention], probe: Probe)
         for delay in delays:
             _boundary(panels, _start(curves, "continual", delay), "unrelated text" if delay == delays[0] else "")
         if kept:
-            _retention_panel(figure.add_subplot(grid[2]), kept, colours)
+            _retention_panel(parts[1, 0].subplots(), kept, colours)
     return figure
 
 
@@ -130,7 +131,7 @@ def loss_figure(losses: pl.DataFrame) -> Figure:
     names = {"learn": ("old value", OLD), "update": ("new value", NEW), "control": ("never trained", NEVER)}
     table = losses if "delay" in losses.columns else losses.with_columns(delay=pl.lit(0, pl.Int64))
     with drawing():
-        figure = new_figure(7.2, 0.6 + 2.5 * len(kinds))
+        figure = new_figure(WIDTH, 0.6 + 2.3 * len(kinds))
         axes = figure.subplots(len(kinds), len(phases), sharey="row", squeeze=False)
         for row, kind in enumerate(kinds):
             for column, phase in enumerate(phases):

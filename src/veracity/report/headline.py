@@ -8,7 +8,7 @@ from veracity.metrics.gap import gaps, widest
 from veracity.metrics.lag import Lag, acquisition_lag
 from veracity.metrics.multiverse import multi_verse
 from veracity.metrics.probe_rows import Probe
-from veracity.metrics.retention import retention
+from veracity.metrics.retention import retention, what_is_left
 from veracity.metrics.series import Point, fact_table, recall, recognition, share
 from veracity.metrics.wording import epochs, percent
 
@@ -16,7 +16,8 @@ from veracity.metrics.wording import epochs, percent
 def headline(scored: pl.DataFrame, probe: Probe) -> str:
     """One sentence with numbers and 95 % intervals, built from the phases that were probed; they join by semicolons.
 
-    The opening words say what the lag shows: "Recognised before recalled" only when its interval is above 0.
+    The opening words say what the lag shows: "Recognised before recalled" only when its interval is above 0. The old
+    answer is "still" recognised only in the multi-verse state.
     """
     parts = [p for p in (_acquisition(scored, probe), _update(scored, probe), _continual(scored, probe)) if p]
     if not parts:
@@ -53,10 +54,10 @@ def _update(scored: pl.DataFrame, probe: Probe) -> str | None:
     state = multi_verse(scored, probe=probe)
     if state is None:
         return None
-    old, new = percent(state.old), percent(state.new)
+    stated, old, new = percent(state.old_recalled), percent(state.old), percent(state.new)
+    kept = "yet still recognises it" if state.soft and state.strict is not False else "and recognises it"
     return (
-        f"after the update it states the old answer {percent(state.old_recalled)} of the time, yet still recognises it "
-        f"for {old} of facts, beside the new one for {new}"
+        f"after the update it states the old answer {stated} of the time, {kept} for {old} of facts, the new for {new}"
     )
 
 
@@ -65,7 +66,4 @@ def _continual(scored: pl.DataFrame, probe: Probe) -> str | None:
     kept = retention(scored, probe=probe, delay=delays[0]) if delays else None
     if kept is None:
         return None
-    return (
-        f"{epochs(kept.since)} of unrelated training leave {percent(kept.recognition)} of recognition "
-        f"({percent(kept.recognition_corrected)} from chance) and {percent(kept.recall)} of recall"
-    )
+    return f"after {epochs(kept.since)} of unrelated training {what_is_left(kept)}"

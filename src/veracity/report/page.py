@@ -11,7 +11,6 @@ import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup, escape
 
-from veracity.metrics.checks import checks
 from veracity.metrics.probe_rows import Probe
 from veracity.metrics.retention import Retention, retention
 from veracity.report.contents import Contents, read_contents
@@ -75,7 +74,6 @@ def render(contents: Contents, figures: Path) -> str:
 def _findings(contents: Contents, figures: Path) -> dict[str, Any]:
     """Everything that comes from the probes; empty parts where there are none yet."""
     stored = [estimates_table(dict(contents.estimates))] if contents.estimates else []
-    losses = contents.losses
     if contents.probes is None:
         none: dict[str, Any] = dict.fromkeys(("tables", "pictures", "checks", "examples", "saturation"), ())
         return none | {"headline": None, "details": stored, "recognised_by": "forced_choice"}
@@ -86,10 +84,10 @@ def _findings(contents: Contents, figures: Path) -> dict[str, Any]:
     return {
         "headline": headline(scored, probe),
         "recognised_by": probe,
-        "tables": [main_table(scored, probe)],
+        "tables": [main_table(scored, probe, at)],
         "details": [table for table in detail if table is not None],
         "pictures": _pictures(contents, probe, figures),
-        "checks": checks(contents.probes, losses, probe=probe),
+        "checks": contents.checks,
         "examples": examples(contents.probes, scored, at),
         "saturation": saturations(scored, probe),
     }
@@ -143,7 +141,8 @@ def _settings(contents: Contents) -> dict[str, Any]:
         "models": dict(manifest.get("models") or {}),
         "hashes": dict(manifest.get("hashes") or {}),
         "machine": dict(manifest.get("machine") or {}),
-        "written": manifest.get("written"),
+        "written": str(manifest.get("written") or "")[:16].replace("T", " "),
+        "states": [r for r in manifest.get("saturation") or [] if isinstance(r, dict)],
         "duration": None if seconds is None else duration(float(seconds)),
         "failures": None if failures is None else failures.height,
         "failure_rows": [] if failures is None else failures.head(10).to_dicts(),
@@ -161,26 +160,26 @@ def duration(seconds: float) -> str:
 
 
 def _interval(text: str) -> Markup:
-    """Set an interval in smaller, lighter figures than its value."""
-    safe = str(escape(text))
+    """Set an interval in smaller, lighter figures than its value, and keep a percent sign on its number's line."""
+    safe = str(escape(text)).replace(" %", "\u00a0%")
     return Markup(re.sub(r"\[[^\]]*\]", r'<span class="ci">\g<0></span>', safe))
 
 
 CAPTIONS = {
     "acquisition": (
-        "Learning: recognised before stated",
+        "Learning the facts",
         "Share of facts at each epoch of acquisition. Solid: the value being taught; dashed: controls that were never "
         "taught. Bands are 95 % intervals, clustered by subject; chance is marked. The dotted line is where the later "
         "phases start.",
     ),
     "update": (
-        "Updating: two answers at once",
+        "Updating the facts",
         "Every fact gets a new value. Below, the new answer replaces the old one in what the model says; above, the "
         "old answer is recognised for as long as its line stays over the dashed one of a value that was never taught. "
         "Pale lines lead in from acquisition.",
     ),
     "forgetting": (
-        "Forgetting: what unrelated training leaves",
+        "Forgetting the facts",
         "The model trains on text that says nothing of the facts. Beneath the curves, the share of the starting value "
         "that is left at the end; “from chance” measures recognition from 50 %, where nothing is known.",
     ),

@@ -34,8 +34,8 @@ PAGE_COLOURS = {
 
 SETTINGS: Any = {
     "font.family": "DejaVu Sans",
-    "font.size": 9.5,
-    "axes.titlesize": 10.5,
+    "font.size": 9,
+    "axes.titlesize": 9.8,
     "axes.titleweight": "bold",
     "axes.titlelocation": "left",
     "axes.edgecolor": QUIET,
@@ -56,7 +56,7 @@ SETTINGS: Any = {
     "lines.linewidth": 2.0,
     "lines.solid_capstyle": "round",
     "legend.frameon": False,
-    "legend.fontsize": 9,
+    "legend.fontsize": 8.5,
     "svg.fonttype": "path",
 }
 
@@ -87,6 +87,8 @@ def save(figure: Figure, folder: Path, name: str) -> str:
     folder.mkdir(parents=True, exist_ok=True)
     png = BytesIO()
     with mpl.rc_context(SETTINGS | {"svg.hashsalt": name}):
+        figure.draw_without_rendering()  # settles the layout once, instead of once a file
+        figure.set_layout_engine("none")
         figure.savefig(png, format="png", dpi=200, facecolor="white", metadata={"Software": None})
         svg = StringIO()
         figure.savefig(svg, format="svg", facecolor="white", metadata={"Date": None, "Creator": None})

@@ -58,12 +58,12 @@ def moments(scored: pl.DataFrame, probe: Probe) -> list[Moment]:
     return found
 
 
-def main_table(scored: pl.DataFrame, probe: Probe) -> Table:
+def main_table(scored: pl.DataFrame, probe: Probe, at: Sequence[Moment]) -> Table:
     """Recognition and recall of the old, the new and the never-trained value at each moment."""
     names: dict[Target, str] = {"learn": "first value", "update": "new value", "control": "never trained"}
     series = [*[recognition(t, probe) for t in names], *[recall(t) for t in names]]
-    rows = [[m.name, *[_cell(scored, s, m) for s in series]] for m in moments(scored, probe)]
-    chance = ["chance", *["50 %"] * 3, *["about 0 %"] * 3]
+    rows = [[m.name, *[_cell(scored, s, m) for s in series]] for m in at]
+    chance = ["chance", *["50 %"] * 3, *["≈ 0 %"] * 3]
     header = ["", *[f"{n}, recognised" for n in names.values()], *[f"{n}, stated" for n in names.values()]]
     note = "How often a never-trained value is stated is how often a value of its class is guessed."
     return Table("Recognised and stated", header, [*rows, chance], note)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from veracity.report.contents import read_contents
 from veracity.report.headline import headline
-from veracity.report.tables import main_table
+from veracity.report.tables import main_table, moments
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -27,7 +27,7 @@ def print_summary(run_folder: Path, console: Console) -> None:
         return
     scored, probe = contents.scored, contents.recognised_by
     console.print(Padding(Text(headline(scored, probe), style="bold"), (1, 0)))
-    main = main_table(scored, probe)
+    main = main_table(scored, probe, moments(scored, probe))
     table = Table(box=None, header_style="bright_black", pad_edge=False, padding=(0, 2, 0, 0))
     for head in main.header:
         table.add_column(head.replace(", ", "\n"), justify="right" if head else "left", no_wrap=True)
