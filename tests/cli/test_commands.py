@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import yaml
 from typer.testing import CliRunner
 
 from veracity.cli import doctor
@@ -92,3 +93,28 @@ def test_threads_are_measured_and_pytorch_is_left_as_it_was() -> None:
     assert min(speed.one, speed.all) > 0
     assert ThreadSpeed(8, one=10, all=60).best == 8
     assert ThreadSpeed(8, one=10, all=11).best == 1
+
+
+def test_the_schema_documents_every_setting() -> None:
+    text = call("recipes", "schema")
+    assert "acquisition.learning_rate" in text
+    assert "number > 0" in text
+    assert "did you mean 'gv-gap'?" in call("recipes", "schema", "gv-gup", code=1)
+
+
+def test_a_recipe_is_shown_with_its_defaults() -> None:
+    shown = yaml.safe_load(call("recipes", "show", "gv-gap-qwen3-4b", "seeds=[7]"))
+    assert shown["experiment"] == "gv-gap"
+    assert shown["seeds"] == [7]
+    assert shown["training"]["weight_decay"] == 0.05
+    assert shown["update"]["schedule"] == "constant_with_warmup"
+
+
+def test_a_large_sweep_is_planned_and_scripted_without_a_gpu(tmp_path: Path) -> None:
+    arguments = ["gv-gap-gemma3-4b", "acquisition.learning_rate=[1e-6,2e-6]", "--scripts", str(tmp_path / "jobs")]
+    text = call("sweep", "plan", *arguments, "--runs", str(tmp_path / "runs"))
+    assert "acquisition.learning_rate=1e-06" in text
+    assert "2 of 2 to do" in text
+    script = (tmp_path / "jobs" / "001_acquisition.learning_rate=2e-06.sh").read_text()
+    assert "veracity run gv-gap-gemma3-4b acquisition.learning_rate=2e-06 --runs" in script
+    assert not (tmp_path / "runs").exists()
