@@ -235,3 +235,32 @@ def test_a_folder_in_the_ledgers_place_is_told(tmp_path: Path) -> None:
     (tmp_path / "l.sqlite").mkdir()
     with pytest.raises(StoreError, match=r"l\.sqlite: the ledger cannot be used .*: it cannot be opened"):
         Ledger(tmp_path / "l.sqlite")
+
+
+OPENER = """
+import sys
+from veracity.store.ledger import Ledger
+print(len(Ledger(sys.argv[1])))
+"""
+
+
+def test_processes_that_notice_the_damage_together_recover_it_once(tmp_path: Path) -> None:
+    path = tmp_path / "l.sqlite"
+    filled(path, 2000)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    command = [sys.executable, "-c", OPENER, path]
+    children = [
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) for _ in range(3)
+    ]
+    counts = [int(child.communicate()[0]) for child in children]
+    assert counts[0] > 500
+    assert len(set(counts)) == 1
+    assert [p.name for p in tmp_path.glob("*damaged-*") if p.suffix.startswith(".damaged")][:2] == [
+        "l.sqlite.damaged-1"
+    ]
+
+
+def test_opening_a_ledger_or_an_engine_loads_neither_tables_nor_models() -> None:
+    code = "import sys, veracity.engine, veracity.store; print({'torch', 'polars', 'transformers'} & set(sys.modules))"
+    child = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert child.stdout == "set()\n"

@@ -23,7 +23,8 @@ import psutil
 from veracity.core.errors import StoreError
 
 _HOST = re.sub(r"[^A-Za-z0-9]", "", platform.node()) or "host"
-_TEMPORARY = re.compile(r"^\..+\.tmp-(?P<host>[A-Za-z0-9]+)-(?P<pid>\d+)-[0-9a-f]+$")
+_TEMPORARY = re.compile(r"^\..+\.tmp-(?P<host>[A-Za-z0-9]+)-(?P<pid>\d+)-[0-9a-f]+(-wal|-shm)?$")
+"""A temporary sibling's name; SQLite adds its own endings."""
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 

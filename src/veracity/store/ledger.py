@@ -20,18 +20,18 @@ import sqlite3
 import threading
 import time
 import zlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from filelock import FileLock
 
 from veracity.core.errors import StoreError
 from veracity.core.requests import Reply
-from veracity.store.atomic import storage_errors
+from veracity.store.atomic import atomic_file, storage_errors
 from veracity.store.damage import aside_name
 from veracity.store.replies import decode, encode
 from veracity.store.salvage import salvage
@@ -228,22 +228,17 @@ class Ledger:
         logger.warning("%s: the row %s is damaged; it was removed and will be asked again", self.path, key.hex())
 
     def _recover(self, cause: sqlite3.DatabaseError) -> None:
-        """Move the damaged file aside and start a new one with its readable rows.
+        """Put a new file with the readable rows in the damaged one's place, and move that aside.
 
         Under a lock, as several processes may notice at once: whoever comes second finds a sound file and uses it.
         """
-        with FileLock(f"{self.path}.lock"):
+        with storage_errors(self.path), FileLock(f"{self.path}.lock"):
             if self._sound():
                 return
-            aside = aside_name(self.path)
-            self.path.rename(aside)
-            for suffix in ("-wal", "-shm"):
-                companion = Path(f"{self.path}{suffix}")
-                if companion.exists():
-                    companion.rename(f"{aside}{suffix}")
-            connection = self._open()
-            rows = (row for row in salvage(aside, "replies", _COLUMNS) if _checked(row[0], row[3], row[4]) is not None)
-            kept = self._insert(connection, rows)
+            with atomic_file(self.path) as place:
+                with Ledger(place) as rebuilt:
+                    kept = rebuilt._attempt(lambda: rebuilt._insert(rebuilt._open(), self._readable()))
+                aside = self._move_aside()
         logger.warning(
             "%s is damaged (%s); it was moved to %s, %d replies could be read and were kept, the rest will be asked "
             "again where needed",
@@ -252,6 +247,18 @@ class Ledger:
             aside.name,
             kept,
         )
+
+    def _readable(self) -> Iterator[tuple[Any, ...]]:
+        """The rows of the damaged file that are still what was written."""
+        return (row for row in salvage(self.path, "replies", _COLUMNS) if _checked(row[0], row[3], row[4]) is not None)
+
+    def _move_aside(self) -> Path:
+        aside = self.path.rename(aside_name(self.path))
+        for suffix in ("-wal", "-shm"):
+            companion = Path(f"{self.path}{suffix}")
+            if companion.exists():
+                companion.rename(f"{aside}{suffix}")
+        return aside
 
     def _sound(self) -> bool:
         """Whether every page of the file can be read."""

@@ -263,14 +263,13 @@ def _locked(path: Path) -> FileLock:
     """Hold the folder for this process; the system lets go of the lock when the process ends, however it ends."""
     lock, holder = FileLock(path / ".lock", thread_local=False), path / ".lock-holder"
     try:
-        lock.acquire(timeout=0)
+        with storage_errors(path):
+            lock.acquire(timeout=0)
     except Timeout:
         who = holder.read_text("utf-8") if holder.exists() else "another process"
         raise StoreError(
             f"{path}: {who} is writing to this run folder; wait for it, end it, or use another name"
         ) from None
-    except PermissionError as error:
-        raise StoreError(f"{path}: writing is not allowed there ({error.strerror}); choose another folder") from error
     atomic_write_text(holder, f"process {os.getpid()} on {platform.node()} (since {_now()})")
     return lock
 
