@@ -271,8 +271,8 @@ def _control_subject(file: FormattedFile, document: YamlDocument) -> str:
         if found:
             return found.group(1)
     location = ("control_problems", 0, "problem")
-    problem = f"{asked!r} is none of the correct problems with another name in it; word it like one of them"
-    raise DataError(problem, path=document.path, line=document.line_of(location), field="control_problems[0].problem")
+    mismatch = f"{asked!r} is none of the correct problems with another name in it; word it like one of them"
+    raise DataError(mismatch, path=document.path, line=document.line_of(location), field="control_problems[0].problem")
 
 
 def _worded(fact: Fact, document: YamlDocument, field: str, sentences: Sequence[str], questions: Sequence[str]) -> Fact:
