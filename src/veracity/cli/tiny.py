@@ -26,10 +26,12 @@ def train(
     seed: Annotated[int, typer.Option(help="Seed of weights and texts.")] = 0,
     steps: Annotated[int | None, typer.Option(help="Optimizer steps; the shipped model's by default.", min=1)] = None,
 ) -> None:
-    """Train the tiny model from scratch; the defaults give the weights that are shipped."""
+    """Train the tiny model from scratch, measure it and write its card; the defaults give the shipped weights."""
     from dataclasses import replace
 
     from veracity.cli.console import make_console
+    from veracity.experiments.tiny_card import write_card
+    from veracity.world.tiny import tiny_world
     from veracity.world.tiny.training import TinySettings, train
 
     settings = replace(TinySettings(), seed=seed)
@@ -38,7 +40,9 @@ def train(
     console = make_console()
     with _shown(console, settings.steps) as on_step:
         model = train(folder, settings, on_step=on_step)
-    console.print(f"the model is in {model}", markup=False, soft_wrap=True)
+    with console.status("measuring"):
+        path = write_card(model, tiny_world(), lambda group: console.print(f"measuring: {group.lower()}"))
+    console.print(f"the model is in {model}, its card is {path}", markup=False, soft_wrap=True)
 
 
 @app.command()
