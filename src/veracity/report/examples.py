@@ -53,7 +53,7 @@ def examples(probes: pl.DataFrame, scored: pl.DataFrame, at: list[Moment], count
     seed, fact = _telling_fact(keyed, at)
     own = keyed.filter((pl.col("seed") == seed) & (pl.col("fact") == fact))
     failed = keyed.filter(pl.col("status") == "parse_failed").sort("seed", "epoch", "fact").head(1)
-    found = [e for place, *kind in PLAN for m in at if m.name.startswith(place) for e in _shown(own, m, kind)]
+    found = [e for place, *kind in PLAN for m in _named(at, place) for e in _shown(own, m, kind)]
     unparsed = [_example(row, f"epoch {row['epoch']}") for row in failed.iter_rows(named=True)]
     return [*found[: count - len(unparsed)], *unparsed]
 
@@ -66,6 +66,11 @@ def _telling_fact(keyed: pl.DataFrame, at: list[Moment]) -> tuple[int, str]:
     both = chosen.join(stated, on=["seed", "fact"], how="semi").sort("seed", "fact")
     first = both if both.height else keyed.sort("seed", "fact")
     return int(first["seed"][0]), str(first["fact"][0])
+
+
+def _named(at: list[Moment], start: str) -> list[Moment]:
+    """The first moment whose name starts so, if there is one."""
+    return [moment for moment in at if moment.name.startswith(start)][:1]
 
 
 def _shown(own: pl.DataFrame, moment: Moment, kind: Sequence[str]) -> list[Example]:
