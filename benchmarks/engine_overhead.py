@@ -117,9 +117,8 @@ def main() -> int:
             walls, cpus = zip(*times, strict=True)
             wall, cpu = statistics.median(walls), statistics.median(cpus)
             spread = (max(cpus) - min(cpus)) / cpu
-            print(
-                f"{kind:24} {1 / wall:8.0f} requests/s  {cpu * 1e3:.3f} ms CPU each (spread {spread:.0%}), {cpu / wall:.0%} of a core"
-            )
+            rates = f"{1 / wall:8.0f} requests/s  {cpu * 1e3:.3f} ms CPU each (spread {spread:.0%})"
+            print(f"{kind:24} {rates}, {cpu / wall:.0%} of a core")
         for name, cost in parts(Path(place)).items():
             print(f"  {name:32} {cost:6.1f} µs")
     wall, cpu = (statistics.median(values) for values in zip(*rounds["ledger on disk"], strict=True))
