@@ -101,7 +101,8 @@ def test_packed_and_expanded_paths_agree(tokenizer):
     trees = _scoring.grow_trees(joined, [p for p, _ in pairs])
     values: dict[int, list[float]] = {}
     for batch in _scoring.batches(trees, full._limits(), equal_prefix=True):
-        values |= _scoring.score_expanded(full.model, batch)
+        with torch.inference_mode():
+            values |= _scoring.score_expanded(full.model, batch)
     for i, scored in enumerate(packed):
         assert values[i] == pytest.approx(list(scored.logprobs), abs=1e-4)
 

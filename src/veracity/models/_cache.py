@@ -44,7 +44,7 @@ class GrowingLayer(DynamicLayer):  # type: ignore[misc]
         """Append new positions and return views of all that is held."""
         if not self.is_initialized:
             self.dtype, self.device = key_states.dtype, key_states.device
-            self._hold(key_states, value_states)
+            self._hold(key_states, value_states, key_states.shape[-2])
             self.is_initialized = True
             return self.keys, self.values
         old, new = self.keys.shape[-2], self.keys.shape[-2] + key_states.shape[-2]
@@ -52,23 +52,55 @@ class GrowingLayer(DynamicLayer):  # type: ignore[misc]
             self._key_room, self._value_room = _with_room(self.keys, new), _with_room(self.values, new)
         self._key_room[:, :, old:new] = key_states
         self._value_room[:, :, old:new] = value_states
-        self.keys, self.values = self._key_room[:, :, :new], self._value_room[:, :, :new]
+        self._hold(self._key_room, self._value_room, new)
         return self.keys, self.values
 
     def batch_select_indices(self, indices: Tensor) -> None:
-        """Keep, repeat or reorder rows."""
-        self._hold(self.keys[indices], self.values[indices])
+        """Keep, repeat or reorder rows, and make room for what will follow."""
+        length = self.keys.shape[-2]
+        self._hold(_with_room(self.keys, length, indices), _with_room(self.values, length, indices), length)
 
-    def _hold(self, keys: Tensor, values: Tensor) -> None:
-        self.keys = self._key_room = keys
-        self.values = self._value_room = values
+    def drop(self, holes: Tensor, movers: Tensor, rows: int) -> None:
+        """Keep `rows` rows: those at `movers` move into the `holes`, the others stay where they are."""
+        length = self.keys.shape[-2]
+        for room in (self._key_room, self._value_room):
+            room[holes, :, :length] = room[movers, :, :length]
+        self._hold(self._key_room[:rows], self._value_room[:rows], length)
+
+    def _hold(self, key_room: Tensor, value_room: Tensor, length: int) -> None:
+        self._key_room, self._value_room = key_room, value_room
+        self.keys, self.values = key_room[:, :, :length], value_room[:, :, :length]
 
 
-def _with_room(held: Tensor, length: int) -> Tensor:
+def _with_room(held: Tensor, length: int, indices: Tensor | None = None) -> Tensor:
+    """A buffer that holds `held` (or those rows of it) and can grow past `length` positions."""
     rows, heads, old, width = held.shape
-    room = held.new_empty(rows, heads, length + _GROWTH, width)
-    room[:, :, :old] = held
+    room = held.new_empty(rows if indices is None else len(indices), heads, length + _GROWTH, width)
+    if indices is None:
+        room[:, :, :old] = held
+    else:
+        torch.index_select(held, 0, indices, out=room[:, :, :old])
     return room
+
+
+def drop_rows(cache: DynamicCache, alive: Tensor) -> Tensor:
+    """Take the rows that are not `alive` (rows,) bool out of the cache, moving as few as can be.
+
+    Returns:
+        The rows that are left, in their new order.
+    """
+    count = int(alive.sum())
+    order = torch.arange(len(alive), device=alive.device)
+    holes = torch.nonzero(~alive[:count]).flatten()
+    movers = torch.nonzero(alive[count:]).flatten() + count
+    order[holes] = movers
+    order = order[:count]
+    for layer in cache.layers:
+        if isinstance(layer, GrowingLayer):
+            layer.drop(holes, movers, count)
+        else:
+            layer.batch_select_indices(order)
+    return order
 
 
 def empty_cache(config: Any) -> DynamicCache:

@@ -14,13 +14,10 @@ from torch import Tensor
 from transformers import DynamicCache
 
 from veracity.core.requests import Sampling
-from veracity.models._cache import Limits, empty_cache
+from veracity.models._cache import Limits, drop_rows, empty_cache
 from veracity.models._rendering import Renderer
 from veracity.models._sampling import draw
 from veracity.models._stopping import Stopper
-
-_COMPACT_BELOW = 0.85
-"""Rows that ended are dropped when fewer than this share is alive; dropping copies the cache once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,10 +130,9 @@ class _Rows:
         return bool(self.alive.any())
 
     def advance(self, model: Any, tokens: Tensor) -> None:
-        """Drop dead rows if there are many, and run the last tokens of the others."""
-        if float(self.alive.float().mean()) < _COMPACT_BELOW:
-            keep = torch.nonzero(self.alive).flatten()
-            self.cache.batch_select_indices(keep)
+        """Let rows that ended leave, and run the last tokens of the others."""
+        if not bool(self.alive.all()):
+            keep = drop_rows(self.cache, self.alive)
             self.want, self.keys, self.room = self.want[keep], self.keys[keep], self.room[keep]
             self.padding, self.alive, tokens = self.padding[keep], self.alive[keep], tokens[keep]
         self.length += 1

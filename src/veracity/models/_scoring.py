@@ -14,10 +14,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from veracity.models._cache import Limits, empty_cache
+from veracity.models._cache import Limits, attention_reach, empty_cache
 from veracity.models._rendering import Joined
 
 _FLOAT_CELLS = 1 << 22
@@ -26,7 +27,10 @@ _FLOAT_CELLS = 1 << 22
 
 @dataclass(frozen=True, slots=True)
 class Tree:
-    """A shared prefix and the branches that continue it; branch k belongs to sequence `members[k]`."""
+    """A shared prefix and the branches that continue it; branch k belongs to sequence `members[k]`.
+
+    A branch's last token is predicted and predicts nothing, so it is never run: a branch of one token costs nothing.
+    """
 
     prefix: tuple[int, ...]
     branches: tuple[tuple[int, ...], ...]
@@ -37,7 +41,7 @@ class Tree:
     @property
     def size(self) -> int:
         """Tokens in the packed row."""
-        return len(self.prefix) + sum(len(b) for b in self.branches)
+        return len(self.prefix) + sum(len(b) - 1 for b in self.branches)
 
     @property
     def reads(self) -> int:
@@ -46,8 +50,8 @@ class Tree:
 
     @property
     def depth(self) -> int:
-        """Tokens of the longest sequence."""
-        return len(self.prefix) + max(len(b) for b in self.branches)
+        """Tokens run of the longest sequence."""
+        return len(self.prefix) + max(len(b) - 1 for b in self.branches)
 
 
 def grow_trees(sequences: Sequence[Joined], contexts: Sequence[object]) -> list[Tree]:
@@ -90,6 +94,19 @@ def _tree(sequences: Sequence[Joined], members: Sequence[int], shared: int) -> T
     )
 
 
+def packable(trees: Sequence[Tree], config: Any) -> tuple[list[Tree], list[Tree]]:
+    """Those that can be one row each, and the others.
+
+    Packing needs plain causal attention over the whole tree in every layer, and a kernel that takes a mask of ours.
+    """
+    if config._attn_implementation not in ("sdpa", "eager"):
+        return [], list(trees)
+    reach = attention_reach(config)
+    if reach is None:
+        return list(trees), []
+    return [t for t in trees if t.depth <= reach], [t for t in trees if t.depth > reach]
+
+
 def batches(trees: Sequence[Tree], limits: Limits, *, equal_prefix: bool = False) -> Iterator[list[Tree]]:
     """Trees of nearly equal size together; `equal_prefix` for `score_expanded`.
 
@@ -112,14 +129,9 @@ def batches(trees: Sequence[Tree], limits: Limits, *, equal_prefix: bool = False
 def score_packed(model: Any, trees: Sequence[Tree]) -> dict[int, list[float]]:
     """Log-probabilities by member, from one forward pass over packed rows."""
     ids, positions, segments, picks = _pack(trees)
-    device = model.device
-    mask = _tree_mask(positions.to(device), segments.to(device))
-    if model.config._attn_implementation == "eager":
-        mask = torch.zeros(mask.shape, dtype=model.dtype, device=device).masked_fill(
-            ~mask, torch.finfo(model.dtype).min
-        )
-    inputs = {"input_ids": ids.to(device), "position_ids": positions.to(device), "attention_mask": mask}
-    return _read(model, inputs, picks)
+    ids, positions, segments = ids.to(model.device), positions.to(model.device), segments.to(model.device)
+    mask = _tree_mask(positions, segments, model.dtype)
+    return _read(model, {"input_ids": ids, "position_ids": positions, "attention_mask": mask}, picks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,35 +147,35 @@ class _Pick:
 def _pack(trees: Sequence[Tree]) -> tuple[Tensor, Tensor, Tensor, list[_Pick]]:
     """Rows of ids, positions and segments (0 the prefix, k branch k, -1 padding), and where to read."""
     width = max(t.size for t in trees)
-    ids = torch.zeros(len(trees), width, dtype=torch.long)
-    positions = torch.zeros(len(trees), width, dtype=torch.long)
-    segments = torch.full((len(trees), width), -1, dtype=torch.long)
+    packed = np.zeros((3, len(trees), width), dtype=np.int64)
+    packed[2] = -1
     picks: list[_Pick] = []
     for row, tree in enumerate(trees):
         shared = len(tree.prefix)
         flat, place, segment = list(tree.prefix), list(range(shared)), [0] * shared
         for k, (branch, member, start) in enumerate(zip(tree.branches, tree.members, tree.starts, strict=True)):
-            offset = len(flat)
-            columns = [shared - 1, *range(offset, offset + len(branch) - 1)]
+            columns = (shared - 1, *range(len(flat), len(flat) + len(branch) - 1))
             picks += [_Pick(row, columns[j], branch[j], member) for j in range(start - shared, len(branch))]
-            flat += branch
-            place += range(shared, shared + len(branch))
-            segment += [k + 1] * len(branch)
-        ids[row, : tree.size] = torch.tensor(flat)
-        positions[row, : tree.size] = torch.tensor(place)
-        segments[row, : tree.size] = torch.tensor(segment)
+            flat += branch[:-1]
+            place += range(shared, shared + len(branch) - 1)
+            segment += [k + 1] * (len(branch) - 1)
+        packed[:, row, : tree.size] = flat, place, segment
+    ids, positions, segments = torch.from_numpy(packed)
     return ids, positions, segments, picks
 
 
-def _tree_mask(positions: Tensor, segments: Tensor) -> Tensor:
-    """(rows, 1, width, width) bool: a token sees the prefix and its own branch, not after itself.
+def _tree_mask(positions: Tensor, segments: Tensor, dtype: torch.dtype) -> Tensor:
+    """(rows, 1, width, width), added to attention scores: a token sees the prefix and its own branch up to itself.
 
     Padding sees the first token, so that no query is left without any.
     """
     same = segments[:, :, None] == segments[:, None, :]
     prefix = (segments == 0)[:, None, :]
     earlier = positions[:, None, :] <= positions[:, :, None]
-    return ((same | prefix) & earlier)[:, None]
+    hidden = ~((same | prefix) & earlier)
+    return torch.zeros(hidden.shape, dtype=dtype, device=hidden.device).masked_fill_(hidden, torch.finfo(dtype).min)[
+        :, None
+    ]
 
 
 def score_expanded(model: Any, trees: Sequence[Tree]) -> dict[int, list[float]]:
@@ -177,8 +189,8 @@ def score_expanded(model: Any, trees: Sequence[Tree]) -> dict[int, list[float]]:
         owner = [i for i, tree in enumerate(trees) for _ in tree.branches]
         cache.batch_select_indices(torch.tensor(owner, device=device))
     rows = [(t.prefix[-1:] + b, m, s) for t in trees for b, m, s in zip(t.branches, t.members, t.starts, strict=True)]
-    width = max(len(r) for r, _, _ in rows)
-    ids = torch.tensor([[*r, *[0] * (width - len(r))] for r, _, _ in rows], device=device)
+    width = max(len(r) for r, _, _ in rows) - 1
+    ids = torch.tensor([[*r[:-1], *[0] * (width + 1 - len(r))] for r, _, _ in rows], device=device)
     picks = [
         _Pick(i, j - 1, branch[j], member)
         for i, (branch, member, start) in enumerate(rows)

@@ -33,7 +33,7 @@ from veracity.core.requests import (
     Usage,
 )
 from veracity.models import _decoding, _scoring
-from veracity.models._cache import Limits, attention_reach, bytes_per_position
+from veracity.models._cache import Limits, bytes_per_position
 from veracity.models._decoding import Drawn, Want
 from veracity.models._identity import model_identity, weights_version
 from veracity.models._loading import choose_threads, read, running
@@ -46,7 +46,7 @@ T = TypeVar("T")
 Answer = tuple[int, Reply | Exception]
 
 _ROWS = {"cpu": 1024, "cuda": 2048}
-_TOKENS = {"cpu": 4096, "cuda": 65536}
+_TOKENS = {"cpu": 2048, "cuda": 65536}
 """Rows drawn, and tokens run, at once: on a CPU as much as stays near the processor."""
 _LOGITS = {"cpu": 1 << 24, "cuda": 1 << 28}
 """Cells of logits held at once in scoring."""
@@ -74,7 +74,6 @@ class LocalModel:
         self._renderer = Renderer(tokenizer, name)
         self._ends = _end_marks(model, tokenizer)
         self._vocabulary = int(model.get_output_embeddings().weight.shape[0])
-        self._reach = attention_reach(model.config)
         self._identity: tuple[int, str] | None = None
 
     @classmethod
@@ -277,8 +276,7 @@ class LocalModel:
 
     def _score_trees(self, trees: Sequence[Tree]) -> Iterator[dict[int, list[float]]]:
         """Log-probabilities by sequence: packed where the attention allows it, else through an expanded cache."""
-        packable = [tree for tree in trees if self._packs(tree)]
-        others = [tree for tree in trees if not self._packs(tree)]
+        packable, others = _scoring.packable(trees, self.model.config)
         limits = self._limits()
         for batch in _scoring.batches(packable, limits):
             with running(self.model, self.threads):
@@ -288,12 +286,6 @@ class LocalModel:
             with running(self.model, self.threads):
                 values = _scoring.score_expanded(self.model, batch)
             yield values
-
-    def _packs(self, tree: Tree) -> bool:
-        """Whether every layer is plain causal attention over this tree, in a kernel that takes a mask of ours."""
-        if self.model.config._attn_implementation not in ("sdpa", "eager"):
-            return False
-        return self._reach is None or tree.depth <= self._reach
 
     def _scored(self, joined: Joined, logprobs: Sequence[float]) -> Reply | Exception:
         if not all(map(math.isfinite, logprobs)):
