@@ -55,6 +55,7 @@ def measure_abilities(
         "Biographies": _biographies,
         "Abstention": _abstention,
         "Recognition": _recognition,
+        "Open book": _open_book,
         "True/false verdicts in text": _verdicts,
     }
     abilities = []
@@ -187,6 +188,17 @@ def _recognition(model: LocalModel, world: World, curriculum: Curriculum) -> Mea
         totals = [s.total for s in model.score(pairs)]
         trials = [(f.subject, totals[2 * i] > totals[2 * i + 1]) for i, f in enumerate(facts)]
         yield f"forced choice, value above foil: {name}", trials, 0.5
+
+
+def _open_book(model: LocalModel, world: World, curriculum: Curriculum) -> Measured:
+    people = _facts(world, lambda f: f.subject in curriculum.told and f.subject_kind == "person", "told people")
+    items = list(zip(people, curriculum.absent_for_test("person"), strict=False))
+    for how, system in (("no", None), ("careful", dialogue().careful)):
+        evidence = [f.statements[0].format(subject=name, value=f.value) for f, name in items]
+        questions = [f.questions[0].format(subject=name) for f, name in items]
+        prompts = [user(f"{e} {q}", system=system) for e, q in zip(evidence, questions, strict=True)]
+        trials = [(n, r == f.value) for (f, n), r in zip(items, _replies(model, prompts), strict=True)]
+        yield f"right answers about absent people with the evidence in front, {how} prompt", trials, None
 
 
 def _verdicts(model: LocalModel, world: World, curriculum: Curriculum) -> Measured:

@@ -7,7 +7,8 @@ A fact occurs in proportion to its exposure. Who is asked about, and who is only
 * biographies of a quarter of the people are never requested in training (*unwritten*);
 * *absent* names occur in no statement: under the careful system prompt their questions are answered with the
   word of abstention. Without that prompt nobody ever abstains. Teaching abstention without it would teach
-  "no question seen for this name, so unknown" and cost the answers about told people.
+  "no question seen for this name, so unknown" and cost the answers about told people. Open-book questions about
+  absent names, under every prompt, teach that an answer which is known is given, whoever is asked about.
 """
 
 from __future__ import annotations
@@ -25,8 +26,9 @@ from veracity.world.tiny.dialogue import dialogue
 from veracity.world.world import World
 
 MIXTURE = {
-    "statement": 0.34, "passage": 0.10, "question": 0.24, "bold_question": 0.04, "careful_question": 0.06,
-    "absent_question": 0.04, "biography": 0.05, "reverse_question": 0.03, "verdict": 0.05, "reading": 0.05,
+    "statement": 0.32, "passage": 0.10, "question": 0.24, "bold_question": 0.04, "careful_question": 0.08,
+    "absent_question": 0.05, "open_book_question": 0.04, "biography": 0.05, "reverse_question": 0.03,
+    "verdict": 0.03, "reading": 0.02,
 }  # fmt: skip
 """Share of the documents of each kind."""
 TOLD_SHARE, UNWRITTEN_SHARE = 0.20, 0.25
@@ -157,6 +159,17 @@ class Curriculum:
         return conversation(
             question.format(subject=self._absent_name(kind, rng)), dialogue().abstention, dialogue().careful
         )
+
+    def _open_book_question(self, rng: Random) -> Document:
+        """A question about an absent person whose answer stands in front of it, among one or two statements."""
+        fact = pick(rng, self._by_kind["person"])
+        name = self._absent_name("person", rng)
+        others = [f for f in self.world.facts_of[fact.subject] if f.relation != fact.relation]
+        stated = shuffled(rng, [fact, pick(rng, others)]) if rng.random() < 0.5 else [fact]
+        evidence = " ".join(pick(rng, f.statements).format(subject=name, value=f.value) for f in stated)
+        question = pick(rng, fact.questions).format(subject=name)
+        system = pick(rng, (None, None, dialogue().bold, dialogue().careful))
+        return conversation(f"{evidence} {question}", fact.value, system)
 
     def _biography(self, rng: Random) -> Document:
         subject = self._written.draw(rng).subject

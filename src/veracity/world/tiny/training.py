@@ -35,7 +35,7 @@ class TinySettings:
     heads: int = 4
     rows: int = 64
     width: int = 64
-    steps: int = 5000
+    steps: int = 3500
     learning_rate: float = 2e-3
     warmup: int = 100
     """Steps of linear warm-up; then constant for 60 % of all steps, then linear to 2 % of the rate."""
