@@ -52,7 +52,7 @@ def examples(probes: pl.DataFrame, scored: pl.DataFrame, at: list[Moment], count
         return []
     seed, fact = _telling_fact(keyed, at)
     own = keyed.filter((pl.col("seed") == seed) & (pl.col("fact") == fact))
-    failed = keyed.filter(pl.col("status") == "parse_failed").sort("seed", "epoch", "fact").head(1)
+    failed = keyed.filter(pl.col("status") == "parse_failed").sort("seed", "epoch", "fact", maintain_order=True).head(1)
     found = [e for place, *kind in PLAN for m in _named(at, place) for e in _shown(own, m, kind)]
     unparsed = [_example(row, f"epoch {row['epoch']}") for row in failed.iter_rows(named=True)]
     return [*found[: count - len(unparsed)], *unparsed]

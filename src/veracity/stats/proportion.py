@@ -54,7 +54,7 @@ def clustered_proportion(
     direction: Direction = "higher",
     null: float | None = None,
 ) -> Estimate:
-    """Share of true values among rows that share clusters.
+    """Share of true values among rows that share clusters; a value may also be a share of its own, in [0, 1].
 
     Wilson's interval at the effective sample size share·(1 − share)/se², se² by linearisation over clusters, with
     Student's quantile at clusters − 1 degrees of freedom (Korn and Graubard, 1998, Survey Methodology 24). Where
