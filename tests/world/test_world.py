@@ -38,7 +38,7 @@ def test_the_identity_is_the_same_on_every_machine():
     assert WORLD.identity[:16] == GOLDEN
 
 
-GOLDEN = "46676771b120af3f"
+GOLDEN = "1d10604e40ebf880"
 
 
 def test_the_same_seed_gives_byte_identical_files_in_another_process(tmp_path: Path):
@@ -98,6 +98,13 @@ def test_the_values_of_one_fact_all_differ_and_are_of_one_class():
         assert len(set(values)) == len(values) == 8
     circulating = Counter(f.value for f in WORLD.facts)
     assert not any(circulating[v] for f in WORLD.facts for v in f.imaginary_foils)
+
+
+def test_the_control_subject_of_a_fact_is_known_and_has_another_value():
+    value_of = {(f.subject, f.relation): f.value for f in WORLD.facts}
+    for fact in WORLD.facts:
+        assert value_of[fact.control_subject, fact.relation] not in (fact.value, fact.update)
+        assert fact.control_subject != fact.subject and WORLD.by_name[fact.control_subject].exposure == 1
 
 
 def test_a_reverse_question_has_a_single_answer():

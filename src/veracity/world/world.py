@@ -223,9 +223,10 @@ def _facts_of_relation(
         raise ConfigError(
             f"{relation.name}: {len(subjects)} subjects need as many different people, the world has {len(unique)}"
         )
+    of_subject = {s.name: unique[i] if unique is not None else pick(rng, values) for i, s in enumerate(subjects)}
     facts = []
-    for i, subject in enumerate(subjects):
-        value = unique[i] if unique is not None else pick(rng, values)
+    for subject in subjects:
+        value = of_subject[subject.name]
         update, foil, control, *real = _others(rng, values, {value}, 5)
         facts.append(
             Fact(
@@ -246,7 +247,7 @@ def _facts_of_relation(
                 reverse_question=relation.reverse_question,
                 claims=relation.claims,
                 denials=relation.denials,
-                control_subject=_others(rng, known, {subject.name}, 1)[0],
+                control_subject=_control_subject(rng, known, of_subject, {value, update}),
                 aliases=_value_aliases(relation, value),
                 exposure=subject.exposure,
             )
@@ -263,6 +264,14 @@ def _others(rng: Random, values: Sequence[str], taken: set[str], count: int) -> 
             taken.add(value)
             found.append(value)
     return found
+
+
+def _control_subject(rng: Random, known: Sequence[str], of_subject: Mapping[str, str], taught: set[str]) -> str:
+    """Somebody known whose own value is neither of the taught ones, so that a true answer never looks like them."""
+    while True:
+        name = pick(rng, known)
+        if of_subject[name] not in taught:
+            return name
 
 
 def _values(
