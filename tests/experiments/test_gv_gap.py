@@ -52,8 +52,12 @@ def inputs(tmp_path_factory):
     return values
 
 
-def run(inputs, folder: Path, *overrides: str) -> RunFolder:
-    return RunFolder(run_recipe(inputs, overrides, runs_folder=folder, name="run", console=Console(quiet=True)))
+def run(inputs, folder: Path, *overrides: str, report: bool = False) -> RunFolder:
+    """A run of the recipe; drawing the report takes longer than all the rest, and most tests look at tables only."""
+    with pytest.MonkeyPatch.context() as patch:
+        if not report:
+            patch.setattr("veracity.report.page.write_report", lambda path: path)
+        return RunFolder(run_recipe(inputs, overrides, runs_folder=folder, name="run", console=Console(quiet=True)))
 
 
 def computed(folder: RunFolder) -> list[str]:
@@ -62,7 +66,7 @@ def computed(folder: RunFolder) -> list[str]:
 
 @pytest.fixture(scope="module")
 def finished(inputs, tmp_path_factory):
-    return run(inputs, tmp_path_factory.mktemp("finished"))
+    return run(inputs, tmp_path_factory.mktemp("finished"), report=True)
 
 
 def test_every_phase_holds_every_epoch_and_its_own_start(finished):

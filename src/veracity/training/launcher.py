@@ -65,10 +65,12 @@ class Launch:
         """What `decide()` returned in process 0, in every process; an error there ends them all."""
         if self.processes == 1:
             return decide()
+        import torch
         from accelerate import PartialState
         from accelerate.utils import broadcast_object_list
 
-        PartialState(timeout=timedelta(days=1))  # the others wait here while process 0 asks its probes
+        # The others wait here while process 0 asks its probes. Without `cpu`, Accelerate joins GPU processes alone.
+        PartialState(cpu=not torch.cuda.is_available(), timeout=timedelta(days=1))
         box: list[Any] = [None, None]
         if self.is_main:
             try:

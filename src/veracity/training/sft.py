@@ -5,8 +5,9 @@ from. The loop, the optimizer, the schedule and the distribution over devices ar
 Accelerate's. Rows are tokenised before (see `examples`), so TRL's own preparation has nothing left to decide.
 
 A run that is killed and started again continues after the last whole epoch and ends with the same weights, bit
-for bit on the same machine and number of threads. Sharded training (FSDP, DeepSpeed ZeRO-3) is refused: each
-process must hold the whole model for the probes after each epoch.
+for bit on the same machine and number of threads. With several processes an epoch whose sentences do not fill the
+last batch repeats some of its first ones there (Accelerate keeps batches even). Sharded training (FSDP, DeepSpeed
+ZeRO-3) is refused: each process must hold the whole model for the probes after each epoch.
 """
 
 from __future__ import annotations
@@ -150,6 +151,7 @@ def sft_arguments(
         "logging_steps": 1,
         "logging_nan_inf_filter": False,  # it hides what `_callback` must see
         "dataloader_pin_memory": device == "cuda",
+        "ddp_find_unused_parameters": False,
         "ddp_timeout": 24 * 3600,  # the others wait while process 0 asks its probes
         "report_to": "none",
         "disable_tqdm": True,
