@@ -110,7 +110,7 @@ def test_the_manifest_says_what_was_done_and_where_the_time_went(finished):
 
 def test_nothing_of_an_epoch_or_a_training_stays_behind(finished):
     phases, kinds = ["acquisition-s0", "continual-s0-d0", "continual-s0-d1", "update-s0"], ["losses", "probes"]
-    assert finished.tables() == sorted(["facts", *kinds, *(f"{k}-{p}" for k in kinds for p in phases)])
+    assert finished.tables() == sorted(["facts", "failures", *kinds, *(f"{k}-{p}" for k in kinds for p in phases)])
     assert not (finished.path / "training").exists()
     kept = ["acquisition-s0-e002", "acquisition-s0-e003", "continual-s0-d0-e004", "continual-s0-d1-e005",
             "update-s0-e004"]  # fmt: skip
@@ -128,7 +128,7 @@ def test_a_changed_phase_recomputes_itself_and_what_follows_alone(inputs, tmp_pa
     old, before = first.read_table("probes"), len(computed(first))
     run(inputs, tmp_path, "continual.delays=[0]", "update.learning_rate=0.02")
     stages = {stage.split("-e0")[0] for stage in computed(first)[before:]}
-    assert stages == {"probes-update-s0", "losses-update-s0", "model-update-s0", "probes", "losses"}
+    assert stages == {"probes-update-s0", "losses-update-s0", "model-update-s0", "probes", "losses", "failures"}
     table = first.read_table("probes")
     others, update = pl.col("phase") != "update", pl.col("phase") == "update"
     assert table.filter(others).equals(old.filter(others)) and not table.filter(update).equals(old.filter(update))
@@ -209,6 +209,22 @@ def test_a_context_too_short_for_a_sentence_is_refused(inputs, tmp_path):
     (folder / "config.json").write_text(json.dumps(config | {"max_position_embeddings": 6}))
     with pytest.raises(ContextLengthError, match="6 tokens"):
         run(inputs, tmp_path, f"model.path={folder}")
+
+
+def test_failed_requests_are_rows_with_their_reason_and_enter_no_number(inputs, tmp_path):
+    """In a context of 8 tokens the sentences and questions fit, but no request for a verdict."""
+    folder = save_micro(tmp_path / "model")
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"max_position_embeddings": 8}))
+    short = ["update=null", "continual=null", "acquisition.epochs=1", "saturation_epoch=1", f"model.path={folder}"]
+    partial = run(inputs, tmp_path, *short, "probes.names=[forced_choice,verification]")
+    failures = partial.read_table("failures")
+    assert failures.height == 2 * 8 and set(failures["kind"]) == {"ContextLengthError"}
+    assert failures["reason"].str.contains("8 tokens").all() and failures["item"][0].startswith("verification/")
+    probes = partial.read_table("probes")
+    assert probes.filter(status="request_failed").height == 2 * 8 * 3 * 2
+    assert probes.filter(status="request_failed")["correct"].null_count() == 2 * 8 * 3 * 2
+    assert set(probes.filter(probe="forced_choice")["status"]) == {"ok"}
 
 
 def test_settings_need_what_the_saturation_rule_compares():

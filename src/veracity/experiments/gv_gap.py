@@ -34,6 +34,7 @@ from veracity.experiments.gv_gap_phases import (
     is_stored,
     run_phase,
 )
+from veracity.experiments.gv_gap_probing import failures_of
 from veracity.experiments.gv_gap_progress import Display
 from veracity.experiments.gv_gap_settings import GvGapSettings
 from veracity.experiments.registry import experiment
@@ -127,6 +128,11 @@ def run_seed(bench: Bench, acquisition: Phase) -> SeedOutcome:
         return SeedOutcome(acquisition.seed, None, (learned,) if learned else (), ())
     saturated = bench.launch.from_main(lambda: _saturation(bench, acquisition, learned))
     phases, skipped = later_phases(bench, acquisition, saturated.epoch)
+    if skipped and bench.launch.is_main:
+        bench.display.console.print(
+            f"seed {acquisition.seed}: saturated at epoch {saturated.epoch} of {acquisition.plan.epochs}, so continual "
+            f"learning cannot start {', '.join(map(str, skipped))} epochs later; train acquisition for longer"
+        )
     open_phases = [phase for phase in phases if not is_stored(bench, phase)]
     ensure_models(bench, acquisition, [phase.start_epoch for phase in open_phases])
     measured = [run_phase(bench, p, start=learned, keep=_kept_at_the_end(bench, p)) for p in phases]
@@ -146,15 +152,20 @@ def conclude(bench: Bench, base: ModelSource, outcomes: Sequence[SeedOutcome]) -
     key = content_hash([t.key for t in phases])
     probes = run.table("probes", key, lambda: pl.concat([t.probes for t in phases]))
     losses = run.table("losses", key, lambda: pl.concat([t.losses for t in phases]))
+    run.table("failures", key, lambda: failures_of(probes))
     repeated = run.complete  # every stage was there; computing one takes the manifest away
     if not repeated:
         run.write_estimates(estimates_of(probes, losses))
+    prompts = prompt_hashes(settings.probes.family)
     timings = bench.display.watch.shares()
     run.write_manifest(
         recipe={"experiment": "gv-gap", **settings.model_dump(mode="json")},
         seeds={f"run {n}": seed for n, seed in enumerate(settings.seeds)},
         models={"base": base.identity},
-        hashes={"facts": bench.facts.identity, **{f"prompt {k}": v for k, v in prompt_hashes().items()}},
+        hashes={
+            "facts": bench.facts.identity,
+            **{f"prompt {k}": v for k, v in prompt_hashes(settings.probes.family).items()},
+        },
         wall_s=timings["total"],
         cost=0.0,
         timings_s=timings,
@@ -213,5 +224,6 @@ def _tidy(bench: Bench, acquisition: Phase, *, starts: list[int]) -> None:
 def _facts_table(bench: Bench) -> Any:
     import polars as pl
 
-    columns = ("id", "category", "relation", "subject", "value", "update", "foil", "control", "exposure")
-    return pl.DataFrame({name: [getattr(fact, name) for fact in bench.facts] for name in columns})
+    names = ("id", "category", "relation", "subject", "value", "aliases", "update", "foil", "control", "exposure")
+    columns = {name: [getattr(fact, name) for fact in bench.facts] for name in names}
+    return pl.DataFrame(columns, schema_overrides={"aliases": pl.List(pl.String)})

@@ -45,7 +45,7 @@ class Bench:
     def asking(self) -> str:
         """Content hash of how checkpoints are examined."""
         taught = self.settings.facts.statements
-        prompts = prompt_hashes()
+        prompts = prompt_hashes(self.settings.probes.family)
         return content_hash([self.facts.identity, self.settings.probes, self.settings.losses, taught, prompts])
 
 

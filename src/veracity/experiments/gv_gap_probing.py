@@ -79,6 +79,22 @@ def probe_frame(rows: Sequence[ProbeRow], moment: Moment) -> pl.DataFrame:
     return check_probe_rows(pl.DataFrame({name: columns[name] for name in PROBE_SCHEMA}, schema=PROBE_SCHEMA))
 
 
+def failures_of(probes: pl.DataFrame) -> pl.DataFrame:
+    """The probes that failed, once each: when, which, and why."""
+    import polars as pl
+
+    failed = probes.filter(pl.col("status") == "request_failed").unique(
+        ["seed", "phase", "delay", "epoch", "fact", "probe"], maintain_order=True
+    )
+    item, reason = pl.concat_str("probe", "fact", separator="/"), pl.col("reply").str.split_exact(": ", 1)
+    return failed.select(
+        *("seed", "phase", "delay", "epoch"),
+        item.alias("item"),
+        reason.struct.field("field_0").alias("kind"),
+        pl.col("reply").str.strip_prefix(reason.struct.field("field_0") + ": ").alias("reason"),
+    )
+
+
 def loss_frame(model: Any, examples: Mapping[str, Sequence[Example]], moment: Moment) -> pl.DataFrame:
     """Losses on the sentences of each target: over all tokens, and over those of the value."""
     import polars as pl

@@ -41,7 +41,7 @@ class FactsSettings(Settings):
         default=None, description="With `file`: a folder of YAML facts, or a YAML, CSV or JSONL file."
     )
     seed: int = Field(default=0, ge=0, description="Chooses the people, or draws what the file leaves open.")
-    subjects: int = Field(default=60, ge=1, description="With `world`: how many people.")
+    subjects: int = Field(default=60, ge=1, description="With `world`: how many people (of each kind).")
     relations: tuple[str, ...] | None = Field(
         default=("birthplace", "field", "occupation", "party"),
         description="With `world`: which facts about them; null for all.",
@@ -76,7 +76,7 @@ class ContinualSettings(PhaseSettings):
         default=None,
         description="A text file with one unrelated sentence a line; null: facts about other people of the world.",
     )
-    subjects: int = Field(default=200, ge=1, description="Without a path: how many other people.")
+    subjects: int = Field(default=200, ge=1, description="Without a path: how many other people (of each kind).")
     sentences: int | None = Field(
         default=1000, ge=1, description="Unrelated sentences, drawn by the run's seed; null takes all."
     )

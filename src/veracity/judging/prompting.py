@@ -39,9 +39,11 @@ def render(prompt: str, **variables: object) -> str:
     return _template(prompt).render(**variables).strip()
 
 
-def prompt_hashes() -> dict[str, str]:
-    """Id → SHA-256 of the file, of every prompt of this room (for a run's manifest)."""
-    return {path.name.removesuffix(".j2"): file_hash(path) for path in sorted(FOLDER.glob("*.j2"))}
+def prompt_hashes(family: Family | None = None) -> dict[str, str]:
+    """Id → SHA-256 of the file, of every prompt of this room (for a run's manifest), or of those a family uses."""
+    families = {"tagged", "tagged_reasoning"} if family == "tagged_reasoning" else {family}
+    files = [path for path in sorted(FOLDER.glob("*.j2")) if family is None or path.name.split(".")[1] in families]
+    return {path.name.removesuffix(".j2"): file_hash(path) for path in files}
 
 
 @cache
