@@ -162,10 +162,7 @@ def conclude(bench: Bench, base: ModelSource, outcomes: Sequence[SeedOutcome]) -
         recipe={"experiment": "gv-gap", **settings.model_dump(mode="json")},
         seeds={f"run {n}": seed for n, seed in enumerate(settings.seeds)},
         models={"base": base.identity},
-        hashes={
-            "facts": bench.facts.identity,
-            **{f"prompt {k}": v for k, v in prompt_hashes(settings.probes.family).items()},
-        },
+        hashes={"facts": bench.facts.identity, **{f"prompt {name}": text for name, text in prompts.items()}},
         wall_s=timings["total"],
         cost=0.0,
         timings_s=timings,
