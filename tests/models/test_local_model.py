@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from tiny_architectures import ARCHITECTURES, byte_pair_tokenizer, merging_token
 from veracity.core.errors import CapabilityError, ContextLengthError, ModelError, NonFiniteError
 from veracity.core.requests import Backend, Call, Embed, Generate, Generated, Message, Sampling, Score, Scored, user
 from veracity.models import _scoring
+from veracity.models._rendering import Joined
 from veracity.models.local import LocalModel
 
 PROMPTS = [
@@ -105,6 +107,23 @@ def test_packed_and_expanded_paths_agree(tokenizer):
             values |= _scoring.score_expanded(full.model, batch)
     for i, scored in enumerate(packed):
         assert values[i] == pytest.approx(list(scored.logprobs), abs=1e-4)
+
+
+def test_a_row_holds_every_path_once(llama):
+    """Continuations that share beginnings, repeat, or end inside one another, against plain passes token by token."""
+    prefix, branches = [0, 40, 41], [[7, 8, 9], [7, 8], [7, 8, 9, 5], [7, 8], [7, 6, 9], [3], [7], [7, 8, 2, 5], [4, 7]]
+    sequences = [Joined(prefix + branch, 3) for branch in branches]
+    (tree,) = _scoring.grow_trees(sequences, ["same"] * len(branches))
+    ids, _, _, _ = _scoring._pack([tree])
+    runs = {tuple(b[:k]) for b in branches for k in range(1, len(b))}
+    assert ids.shape == (1, tree.size)
+    assert tree.size == len(prefix) + len(runs)
+    other = _scoring.grow_trees([Joined([0, 9, 9, 9, 9, 9], 1)], ["other"])[0]  # a second row, so that one is padded
+    with torch.inference_mode():
+        values = _scoring.score_packed(llama.model, [tree, replace(other, members=(99,))])
+    for i, branch in enumerate(branches):
+        assert values[i] == pytest.approx(forced(llama.model, prefix + branch, 3), abs=1e-4)
+    assert values[99] == pytest.approx(forced(llama.model, [0, 9, 9, 9, 9, 9], 1), abs=1e-4)
 
 
 def test_score_is_additive_over_concatenation(local):

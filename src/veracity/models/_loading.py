@@ -78,10 +78,12 @@ def running(model: Any, threads: int) -> Iterator[None]:
     """Run `model` for inference on `threads` threads; its training mode and torch's threads are put back after."""
     before, training = torch.get_num_threads(), model.training
     torch.set_num_threads(threads)
-    model.eval()
+    if training:
+        model.eval()
     try:
         with torch.inference_mode():
             yield
     finally:
-        model.train(training)
+        if training:
+            model.train()
         torch.set_num_threads(before)

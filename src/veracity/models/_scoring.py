@@ -1,10 +1,10 @@
 """Log-probabilities of continuations: a context is run once for all that continue it.
 
-A context and its continuations are packed into one row, as a tree: each continuation stands at the positions right
-after the context and sees the context and itself, not its siblings. Nothing is cached or copied. Where a row of that
-kind cannot be (a layer's sliding window is shorter than the text, or an attention kernel takes no mask of its own),
-the context's cache is expanded instead. In both, only the positions that predict a continuation's token go through
-the output head.
+A context and its continuations are packed into one row, as a tree of tokens: each token stands at the position that it
+has in its own text, and sees the tokens on its path from the root, not its siblings'. What several continuations begin
+with alike is run once too. Nothing is cached or copied. Where a row of that kind cannot be (a layer's sliding window is
+shorter than the text, or an attention kernel takes no mask of its own), the context's cache is expanded instead. In
+both, only the positions that predict a continuation's token go through the output head.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -27,7 +28,7 @@ _FLOAT_CELLS = 1 << 22
 
 @dataclass(frozen=True, slots=True)
 class Tree:
-    """A shared prefix and the branches that continue it; branch k belongs to sequence `members[k]`.
+    """A shared prefix and the branches that continue it, in order of their tokens; branch k is of `members[k]`.
 
     A branch's last token is predicted and predicts nothing, so it is never run: a branch of one token costs nothing.
     """
@@ -37,10 +38,12 @@ class Tree:
     members: tuple[int, ...]
     starts: tuple[int, ...]
     """Where in (prefix + branch) the tokens to score begin."""
+    size: int
+    """Tokens in the packed row, where what branches begin with alike stands once."""
 
     @property
-    def size(self) -> int:
-        """Tokens in the packed row."""
+    def weight(self) -> int:
+        """Tokens of the prefix and of every branch by itself."""
         return len(self.prefix) + sum(len(b) - 1 for b in self.branches)
 
     @property
@@ -72,7 +75,7 @@ def _split(sequences: Sequence[Joined], members: Sequence[int]) -> Iterator[Tree
     for i in members[1:]:
         ids = sequences[i].ids
         if ids[:shared] != first[:shared]:
-            shared = next(k for k in range(shared) if ids[k] != first[k])
+            shared = _common(ids, first)
     part: list[int] = []
     weight = 0
     for i in members:
@@ -86,12 +89,23 @@ def _split(sequences: Sequence[Joined], members: Sequence[int]) -> Iterator[Tree
 
 
 def _tree(sequences: Sequence[Joined], members: Sequence[int], shared: int) -> Tree:
+    parts = sorted((tuple(sequences[i].ids[shared:]), i) for i in members)
+    branches = tuple(branch for branch, _ in parts)
+    runs = [branch[:-1] for branch in branches]
+    new = sum(len(run) - _common(before, run) for before, run in pairwise([(), *runs]))
     return Tree(
-        tuple(sequences[members[0]].ids[:shared]),
-        tuple(tuple(sequences[i].ids[shared:]) for i in members),
-        tuple(members),
-        tuple(sequences[i].start for i in members),
+        prefix=tuple(sequences[members[0]].ids[:shared]),
+        branches=branches,
+        members=tuple(i for _, i in parts),
+        starts=tuple(sequences[i].start for _, i in parts),
+        size=shared + new,
     )
+
+
+def _common(one: Sequence[int], other: Sequence[int]) -> int:
+    """How many tokens two sequences share from their beginning."""
+    length = min(len(one), len(other))
+    return next((k for k in range(length) if one[k] != other[k]), length)
 
 
 def packable(trees: Sequence[Tree], config: Any) -> tuple[list[Tree], list[Tree]]:
@@ -114,9 +128,10 @@ def batches(trees: Sequence[Tree], limits: Limits, *, equal_prefix: bool = False
     """
     batch: list[Tree] = []
     reads = 0
-    for tree in sorted(trees, key=lambda t: (len(t.prefix) if equal_prefix else 0, t.size)):
+    for tree in sorted(trees, key=lambda t: (len(t.prefix), t.weight) if equal_prefix else (0, t.size)):
         other = equal_prefix and batch and len(tree.prefix) != len(batch[0].prefix)
-        full = (len(batch) + 1) * tree.size > limits.tokens or reads + tree.reads > limits.reads
+        size = tree.weight if equal_prefix else tree.size
+        full = (len(batch) + 1) * size > limits.tokens or reads + tree.reads > limits.reads
         if batch and (other or full):
             yield batch
             batch, reads = [], 0
@@ -128,9 +143,9 @@ def batches(trees: Sequence[Tree], limits: Limits, *, equal_prefix: bool = False
 
 def score_packed(model: Any, trees: Sequence[Tree]) -> dict[int, list[float]]:
     """Log-probabilities by member, from one forward pass over packed rows."""
-    ids, positions, segments, picks = _pack(trees)
-    ids, positions, segments = ids.to(model.device), positions.to(model.device), segments.to(model.device)
-    mask = _tree_mask(positions, segments, model.dtype)
+    ids, positions, ends, picks = _pack(trees)
+    ids, positions, ends = ids.to(model.device), positions.to(model.device), ends.to(model.device)
+    mask = _tree_mask(ends, model.dtype)
     return _read(model, {"input_ids": ids, "position_ids": positions, "attention_mask": mask}, picks)
 
 
@@ -145,37 +160,58 @@ class _Pick:
 
 
 def _pack(trees: Sequence[Tree]) -> tuple[Tensor, Tensor, Tensor, list[_Pick]]:
-    """Rows of ids, positions and segments (0 the prefix, k branch k, -1 padding), and where to read."""
-    width = max(t.size for t in trees)
-    packed = np.zeros((3, len(trees), width), dtype=np.int64)
-    packed[2] = -1
-    picks: list[_Pick] = []
-    for row, tree in enumerate(trees):
+    """Rows of ids, positions and ends (see `_Row`; 0 for padding), and where to read."""
+    rows = [_Row(tree, number) for number, tree in enumerate(trees)]
+    packed = np.zeros((3, len(rows), max(len(row.ids) for row in rows)), dtype=np.int64)
+    for number, row in enumerate(rows):
+        packed[:, number, : len(row.ids)] = row.ids, row.positions, row.ends
+    ids, positions, ends = torch.from_numpy(packed)
+    return ids, positions, ends, [pick for row in rows for pick in row.picks]
+
+
+class _Row:
+    """A tree as one row, every path of tokens once: depth first, so that a token's descendants stand right after it.
+
+    `ends[c]` is the first column after column c's descendants: column d sees column c if and only if c ≤ d < ends[c].
+    """
+
+    def __init__(self, tree: Tree, number: int) -> None:
         shared = len(tree.prefix)
-        flat, place, segment = list(tree.prefix), list(range(shared)), [0] * shared
-        for k, (branch, member, start) in enumerate(zip(tree.branches, tree.members, tree.starts, strict=True)):
-            columns = (shared - 1, *range(len(flat), len(flat) + len(branch) - 1))
-            picks += [_Pick(row, columns[j], branch[j], member) for j in range(start - shared, len(branch))]
-            flat += branch[:-1]
-            place += range(shared, shared + len(branch) - 1)
-            segment += [k + 1] * (len(branch) - 1)
-        packed[:, row, : tree.size] = flat, place, segment
-    ids, positions, segments = torch.from_numpy(packed)
-    return ids, positions, segments, picks
+        self.ids, self.positions = list(tree.prefix), list(range(shared))
+        self.ends = [0] * shared
+        self.picks: list[_Pick] = []
+        path = list(range(shared))
+        before: tuple[int, ...] = ()
+        for branch, member, start in zip(tree.branches, tree.members, tree.starts, strict=True):
+            self._close(path, shared + _common(before, branch[:-1]))
+            self._open(path, branch[len(path) - shared : -1])
+            self.picks += [_Pick(number, path[j - 1], branch[j - shared], member) for j in range(start, len(path) + 1)]
+            before = branch[:-1]
+        self._close(path, 0)
+
+    def _open(self, path: list[int], tokens: Sequence[int]) -> None:
+        for token in tokens:
+            self.positions.append(len(path))
+            path.append(len(self.ids))
+            self.ids.append(token)
+            self.ends.append(0)
+
+    def _close(self, path: list[int], keep: int) -> None:
+        for column in path[keep:]:
+            self.ends[column] = len(self.ids)
+        del path[keep:]
 
 
-def _tree_mask(positions: Tensor, segments: Tensor, dtype: torch.dtype) -> Tensor:
-    """(rows, 1, width, width), added to attention scores: a token sees the prefix and its own branch up to itself.
+def _tree_mask(ends: Tensor, dtype: torch.dtype) -> Tensor:
+    """(rows, 1, width, width), added to attention scores: a token sees those before it on its path, and itself.
 
     Padding sees the first token, so that no query is left without any.
     """
-    same = segments[:, :, None] == segments[:, None, :]
-    prefix = (segments == 0)[:, None, :]
-    earlier = positions[:, None, :] <= positions[:, :, None]
-    hidden = ~((same | prefix) & earlier)
-    return torch.zeros(hidden.shape, dtype=dtype, device=hidden.device).masked_fill_(hidden, torch.finfo(dtype).min)[
-        :, None
-    ]
+    column = torch.arange(ends.shape[1], device=ends.device)
+    ends = torch.where(column == 0, ends.shape[1], ends)
+    seen = (column[None, :] <= column[:, None]) & (column[:, None] < ends[:, None, :])
+    mask = torch.full(seen.shape, torch.finfo(dtype).min, dtype=dtype, device=ends.device)
+    return mask.masked_fill_(seen, 0)[:, None]
 
 
 def score_expanded(model: Any, trees: Sequence[Tree]) -> dict[int, list[float]]:

@@ -46,7 +46,7 @@ T = TypeVar("T")
 Answer = tuple[int, Reply | Exception]
 
 _ROWS = {"cpu": 1024, "cuda": 2048}
-_TOKENS = {"cpu": 2048, "cuda": 65536}
+_TOKENS = {"cpu": 1024, "cuda": 65536}
 """Rows drawn, and tokens run, at once: on a CPU as much as stays near the processor."""
 _LOGITS = {"cpu": 1 << 24, "cuda": 1 << 28}
 """Cells of logits held at once in scoring."""
@@ -75,6 +75,7 @@ class LocalModel:
         self._ends = _end_marks(model, tokenizer)
         self._vocabulary = int(model.get_output_embeddings().weight.shape[0])
         self._identity: tuple[int, str] | None = None
+        self._context_length = getattr(model.config.get_text_config(decoder=True), "max_position_embeddings", None)
 
     @classmethod
     def load(
@@ -135,7 +136,7 @@ class LocalModel:
     @property
     def context_length(self) -> int | None:
         """Most tokens of prompt and text together; None where the configuration names no limit."""
-        return getattr(self.model.config.get_text_config(decoder=True), "max_position_embeddings", None)
+        return self._context_length
 
     async def answer(self, calls: Sequence[Call]) -> AsyncIterator[Answer]:
         """Answer each call once, in groups as they are ready; an error concerns its own call alone."""
