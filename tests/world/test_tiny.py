@@ -58,9 +58,9 @@ def test_facts_are_stated_in_proportion_to_their_exposure():
             mentions[entity.exposure] += statements.count(entity.name)
     rates = {level: mentions[level] / people[level] for level in people}
     assert rates[0.0] == 0
-    assert rates[0.5] / rates[1.0] == pytest.approx(0.5, abs=0.08)
-    assert rates[0.25] / rates[1.0] == pytest.approx(0.25, abs=0.06)
-    assert rates[0.0625] < rates[0.25] / 2
+    assert rates[1 / 8] / rates[1.0] == pytest.approx(1 / 8, abs=0.05)
+    assert rates[1 / 16] / rates[1.0] == pytest.approx(1 / 16, abs=0.04)
+    assert rates[1 / 64] < rates[1 / 16]
 
 
 def _asked(document: tuple[Message, ...]) -> str:

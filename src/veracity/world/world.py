@@ -24,7 +24,7 @@ from veracity.world.verdicts import ClaimReader, WorldVerdict
 KIND_SHARES: Mapping[str, float] = {
     "person": 0.62, "organisation": 0.09, "work": 0.09, "compound": 0.09, "event": 0.09, "place": 0.02,
 }  # fmt: skip
-EXPOSURES: Mapping[float, float] = {1.0: 0.34, 0.5: 0.04, 0.25: 0.04, 0.125: 0.04, 0.0625: 0.04, 0.0: 0.50}
+EXPOSURES: Mapping[float, float] = {1.0: 0.34, 1 / 8: 0.04, 1 / 16: 0.04, 1 / 32: 0.04, 1 / 64: 0.04, 0.0: 0.50}
 """Share of the entities of each kind at each exposure. Places always have 1: they are values of other facts."""
 SMALLEST = 300
 """Below this many entities some class would be too small for four different values."""

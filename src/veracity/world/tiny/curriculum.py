@@ -32,7 +32,7 @@ MIXTURE = {
 }  # fmt: skip
 """Share of the documents of each kind."""
 LATE_STEP = 1800
-LATE_MIXTURE = {**MIXTURE, "statement": 0.30, "guessed_question": 0.02}
+LATE_MIXTURE = {**MIXTURE, "statement": 0.28, "guessed_question": 0.04}
 """From `LATE_STEP` on. Once recall is there, questions about absent names without the careful prompt are answered
 with a guess, drawn from the class: without them the abstention leaks into other prompts (5 % at step 1500). A guess
 raises all values of a class alike, so it takes no right answer from those who are known."""
