@@ -38,8 +38,8 @@ PANEL = {
 STATED = "Generation: the value is stated"
 WIDTH = 6.2
 """Inches: wide enough for a page, narrow enough that the letters can still be read on a phone."""
-TITLE_PAD = 19
-"""Points between a panel and its title, so that the names of phase boundaries fit between them."""
+TITLE_PAD = 21
+"""Points between a panel and its title: the legend stands between them, where no curve can pass behind it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +109,7 @@ def forgetting_figure(curves: pl.DataFrame, kept: list[Retention], probe: Probe)
         panels = list(parts[0, 0].subplots(2, 1, sharex=True))
         lead = (pl.col("phase") == "acquisition") & (pl.col("epoch") <= _start(curves, "continual"))
         for axes, kind, title in zip(panels, ("v", "g"), (PANEL[probe], STATED), strict=True):
-            axes.set_title(title, pad=TITLE_PAD if kind == "v" else None)
+            axes.set_title(title, pad=TITLE_PAD)
             _draw(axes, curves.filter(lead), Line(_of(kind, "learn", probe), "", QUIET), faint=True)
             lines = [_delay_line(kind, d, delays, colours, probe) for d in delays]
             for delay, line in zip(delays, lines, strict=True):
@@ -161,7 +161,7 @@ def _delay_line(kind: str, delay: int, delays: list[int], colours: dict[int, str
 def _two_panels(figure: Figure, probe: Probe) -> list[Axes]:
     panels = list(figure.subplots(2, 1, sharex=True))
     panels[0].set_title(PANEL[probe], pad=TITLE_PAD)
-    panels[1].set_title(STATED)
+    panels[1].set_title(STATED, pad=TITLE_PAD)
     _time_axis(panels)
     return panels
 
@@ -211,7 +211,16 @@ def _finish(axes: Axes, lines: list[Line], curves: pl.DataFrame) -> None:
     drawn = [line for line in lines if _points(curves, line.series).height]
     if len(drawn) > 1:
         handles, labels = axes.get_legend_handles_labels()
-        axes.legend(handles, labels, loc="best", handlelength=2.4)
+        axes.legend(
+            handles,
+            labels,
+            loc="lower left",
+            bbox_to_anchor=(-0.01, 0.995),
+            borderaxespad=0.0,
+            ncols=3,
+            handlelength=2.4,
+            columnspacing=1.4,
+        )
 
 
 def _mark_starts(panels: list[Axes], curves: pl.DataFrame, label: str) -> None:
@@ -233,14 +242,16 @@ def _boundary(panels: list[Axes], epoch: float, label: str) -> None:
     for axes in panels:
         axes.axvline(epoch, color=INK, linewidth=1.0, linestyle=":", zorder=1)
     if label:
+        late = epoch > sum(panels[0].get_xlim()) / 2
         panels[0].annotate(
             label,
-            (epoch, 1.0),
+            (epoch, 0.0),
             xycoords=("data", "axes fraction"),
-            xytext=(4, 3),
+            xytext=(-4 if late else 4, 6),
             textcoords="offset points",
             fontsize=8.5,
             color=QUIET,
+            ha="right" if late else "left",
         )
 
 
