@@ -64,7 +64,7 @@ def acquisition_figure(curves: pl.DataFrame, probe: Probe) -> Figure:
     below = [
         Line(recall(), "learned value", OLD),
         Line(recall("control"), "never-trained value", NEVER, dashed=True),
-        Line(Series("generation", "learn", "control"), "control question: not over-applied", SKY, dashed=True),
+        Line(Series("generation", "learn", "control"), "control question kept", SKY, dashed=True),
     ]
     with drawing():
         figure = new_figure(WIDTH, 5.8)
