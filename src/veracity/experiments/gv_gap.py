@@ -16,6 +16,7 @@ numbers, the checks of the paper's findings and the report are computed from tho
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -71,8 +72,8 @@ def run_gv_gap(settings: GvGapSettings, run: Run, console: Console) -> None:
     launch.per_device_batch(settings.training)
     facts = gather_facts(settings.facts)
     base = find_model(settings.model)
-    with Display(console) as display:
-        bench = Bench(settings, facts, run, display, launch)
+    with Display(console) as display, asyncio.Runner() as runner:
+        bench = Bench(settings, facts, run, display, launch, runner)
         acquisitions = [acquisition_phase(bench, base, seed) for seed in settings.seeds]
         prepare(bench, acquisitions)
         outcomes = [run_seed(bench, acquisition) for acquisition in acquisitions]

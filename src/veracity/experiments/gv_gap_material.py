@@ -123,11 +123,6 @@ def _lines(path: Path) -> list[TrainingText]:
 
 def _other_people(settings: ContinualSettings, facts: FactsSettings) -> list[TrainingText]:
     """Statements about people whom neither the base model nor the facts know."""
-    from_world = facts.source == "world"
-    others = experiment_facts(
-        facts.seed,
-        settings.subjects,
-        facts.relations if from_world else None,
-        offset=facts.subjects if from_world else 0,
-    )
+    taken = facts.subjects if facts.source == "world" else 0
+    others = experiment_facts(facts.seed, settings.subjects, settings.relations, offset=taken)
     return taught_texts(others, "learn", None, facts.seed)

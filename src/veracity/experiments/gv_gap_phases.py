@@ -7,6 +7,7 @@ killed run repeats at most one epoch; when the phase is complete they become one
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
@@ -40,6 +41,7 @@ class Bench:
     run: Run
     display: Display
     launch: Launch
+    runner: asyncio.Runner
 
     @cached_property
     def asking(self) -> str:
@@ -236,7 +238,7 @@ def _examine(
     def probes() -> pl.DataFrame:
         backend = LocalModel.wrap(model, tokenizer, name=f"{phase.label} epoch {epoch}")
         context = probe_context(bench.settings.probes, bench.facts, phase.seed)
-        rows, failures = probe_checkpoint(backend, bench.facts, bench.settings.probes.names, context)
+        rows, failures = probe_checkpoint(backend, bench.facts, bench.settings.probes.names, context, bench.runner)
         for failure in failures:
             bench.run.log("probe failed", phase=phase.label, epoch=epoch, **failure.as_row())
         return probe_frame(rows, phase.moment(epoch))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
@@ -47,18 +48,19 @@ def probe_context(settings: ProbeSettings, facts: FactSet, seed: int) -> ProbeCo
 
 
 def probe_checkpoint(
-    model: Backend, facts: FactSet, names: Sequence[str], context: ProbeContext
+    model: Backend, facts: FactSet, names: Sequence[str], context: ProbeContext, runner: asyncio.Runner
 ) -> tuple[list[ProbeRow], list[Failure]]:
     """Ask every probe about every fact; a probe that failed gives `request_failed` rows and a `Failure`.
 
-    The replies are kept in memory only: the checkpoint lives in this process, and its rows are stored at once.
+    The replies are kept in memory only: the checkpoint lives in this process, and its rows are stored at once. One
+    `runner` serves all checkpoints, because the threads of a new one each time would each keep memory of their own.
     Raises ModelError when every probe failed.
     """
     from veracity.engine import Engine
 
     of_item: dict[str, tuple[str, Fact]] = {f"{name}/{fact.id}": (name, fact) for name in names for fact in facts}
     programs = {item: PROBES.get(name)(fact, context) for item, (name, fact) in of_item.items()}
-    results = Engine({context.role: model}).run(programs)
+    results = runner.run(Engine({context.role: model}).run_async(programs))
     failures = [result for result in results.values() if isinstance(result, Failure)]
     if len(failures) == len(results):
         raise ModelError(f"every probe of {model.name} failed, the first with {failures[0].kind}: {failures[0].reason}")

@@ -43,8 +43,8 @@ class FactsSettings(Settings):
     seed: int = Field(default=0, ge=0, description="Chooses the people, or draws what the file leaves open.")
     subjects: int = Field(default=60, ge=1, description="With `world`: how many people (of each kind).")
     relations: tuple[str, ...] | None = Field(
-        default=("birthplace", "field", "occupation", "party"),
-        description="With `world`: which facts about them; null for all.",
+        default=("birthplace", "birth_year", "field", "leader"),
+        description="With `world`: which facts; null for all about people.",
     )
     statements: int | None = Field(
         default=5, ge=1, description="Statements taught of each fact, drawn by the run's seed; null teaches all."
@@ -57,16 +57,9 @@ class FactsSettings(Settings):
         return self
 
 
-class UpdateSettings(PhaseSettings):
-    """The update: every fact gets a new value."""
-
-    learning_rate: float = Field(default=1.5e-4, gt=0, description="Highest learning rate.")
-
-
 class ContinualSettings(PhaseSettings):
     """Continual learning: training on unrelated text, after which the first facts are asked again."""
 
-    learning_rate: float = Field(default=1.5e-4, gt=0, description="Highest learning rate.")
     delays: tuple[int, ...] = Field(
         default=(0,),
         min_length=1,
@@ -77,6 +70,10 @@ class ContinualSettings(PhaseSettings):
         description="A text file with one unrelated sentence a line; null: facts about other people of the world.",
     )
     subjects: int = Field(default=200, ge=1, description="Without a path: how many other people (of each kind).")
+    relations: tuple[str, ...] | None = Field(
+        default=("birthplace", "field", "occupation", "party"),
+        description="Without a path: which facts about them; null for all about people.",
+    )
     sentences: int | None = Field(
         default=1000, ge=1, description="Unrelated sentences, drawn by the run's seed; null takes all."
     )
@@ -141,8 +138,8 @@ class GvGapSettings(Settings):
     seeds: tuple[int, ...] = Field(default=(0,), min_length=1, description="One run of all phases for each seed.")
     training: SftSettings = Field(default=SftSettings(), description="What all phases of training share.")
     acquisition: PhaseSettings = Field(default=PhaseSettings(), description="First phase: the facts are learned.")
-    update: UpdateSettings | None = Field(
-        default=UpdateSettings(), description="Second phase: new values; null leaves it out."
+    update: PhaseSettings | None = Field(
+        default=PhaseSettings(), description="Second phase: new values; null leaves it out."
     )
     continual: ContinualSettings | None = Field(
         default=ContinualSettings(), description="Third phase: unrelated text; null leaves it out."
