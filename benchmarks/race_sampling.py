@@ -2,12 +2,13 @@
 
 Both run in this process on the same model (random, about a million parameters, or `--model FOLDER`), in turns. The peer
 gets its prompts sorted by length and the batch size that suits it best. Greedy texts are compared before any time is
-believed. A table and one line of JSON are printed; nothing is written unless `--out` says where.
+believed. The rule for a verdict is that of `race_scoring.py`. A table and one line of JSON are printed; nothing is
+written unless `--out` says where.
 
 The random model has one end mark in every six tokens of its vocabulary, so that texts end after about six tokens, as
 short answers do; the limit is 24.
 
-Run: python benchmarks/race_sampling.py [--rounds 3] [--out FILE]
+Run: python benchmarks/race_sampling.py [--rounds 3] [--model FOLDER] [--out FILE]
 """
 
 from __future__ import annotations
@@ -22,13 +23,13 @@ from pathlib import Path
 
 import torch
 
-from race_scoring import SPREAD_LIMIT, build_model, lexicon, matmul_rate, text, timed
+from race_scoring import build_model, contest, lexicon, matmul_rate, show_contest, text, timed
 from veracity.core.requests import Sampling
 from veracity.models.local import LocalModel
 
 BAR = 2.0
 QUESTIONS, SAMPLES, LONGEST = 500, 16, 24
-PEER_BATCHES = (16, 48)
+PEER_BATCHES = (16, 32, 64)
 
 
 def questions(seed: int = 2) -> list[str]:
@@ -106,27 +107,16 @@ def race(model: LocalModel, rounds: int) -> dict:
 
 
 def summary(walls: dict, cpus: dict, rates: list[float], drawn: int, same: float, flops: float) -> dict:
-    """Medians, ratio against the peer's best batch size, and how far from the machine's own rate."""
-    median = {kind: statistics.median(w) for kind, w in walls.items()}
-    spread = {kind: (max(w) - min(w)) / median[kind] for kind, w in walls.items()}
-    cpu = {kind: statistics.median(c) for kind, c in cpus.items()}
-    best = min((kind for kind in median if kind != "ours"), key=lambda kind: median[kind])
+    """The contest against the peer's best batch size, and how far ours is from the machine's own rate."""
+    result = contest(walls, cpus, BAR)
     rate = statistics.median(rates)
-    return {
+    return result | {
         "threads": 1,
         "samples": QUESTIONS * SAMPLES,
         "drawn_tokens": drawn,
         "greedy_agreement": same,
-        "seconds": median,
-        "cpu_seconds": cpu,
-        "spread": spread,
-        "peer": best,
-        "ratio": median[best] / median["ours"],
-        "cpu_ratio": cpu[best] / cpu["ours"],
-        "bar": BAR,
-        "steady": max(spread["ours"], spread[best]) <= SPREAD_LIMIT,
         "matmul_gflops": rate,
-        "share_of_matmul_rate": flops / median["ours"] / 1e9 / rate,
+        "share_of_matmul_rate": flops / result["cpu"]["seconds"]["ours"] / 1e9 / rate,
         "load": os.getloadavg()[0],
     }
 
@@ -137,17 +127,8 @@ def show(r: dict) -> None:
         f"{QUESTIONS} questions x {SAMPLES} samples, up to {LONGEST} tokens: {r['drawn_tokens'] / r['samples']:.1f} "
         f"drawn a sample; greedy texts the same on {r['greedy_agreement']:.1%}"
     )
-    for kind in r["seconds"]:
-        per = r["samples"] / r["seconds"][kind]
-        print(
-            f"  {kind:12s} {r['seconds'][kind]:7.2f} s  {per:7.0f} samples/s  CPU {r['cpu_seconds'][kind]:6.2f} s  "
-            f"spread {r['spread'][kind]:.0%}"
-        )
-    verdict = ("met" if r["ratio"] >= r["bar"] else "MISSED") if r["steady"] else "no verdict, spread over 20 %"
-    print(
-        f"  ratio {r['ratio']:.1f}x wall, {r['cpu_ratio']:.1f}x CPU against {r['peer']}; bar {r['bar']}x: {verdict}; "
-        f"necessary work runs at {r['share_of_matmul_rate']:.0%} of the machine's own rate"
-    )
+    show_contest(r, r["samples"], "samples")
+    print(f"  necessary work runs at {r['share_of_matmul_rate']:.0%} of the machine's own rate")
 
 
 def main() -> None:

@@ -7,12 +7,15 @@ from typing import Any
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from tiny_architectures import ARCHITECTURES, byte_pair_tokenizer, merging_tokenizer, random_model
+from transformers import AddedToken
 
 from veracity.core.errors import CapabilityError, ContextLengthError, ModelError, NonFiniteError
 from veracity.core.requests import Backend, Call, Embed, Generate, Generated, Message, Sampling, Score, Scored, user
 from veracity.models import _scoring
-from veracity.models._rendering import Joined
+from veracity.models._rendering import Joined, Renderer
 from veracity.models.local import LocalModel
 
 PROMPTS = [
@@ -159,6 +162,23 @@ def test_a_token_across_the_boundary_is_scored_whole():
     assert other.tokens == ("cd",)
     plain = [ids["d"], ids[" "], ids["a"], ids["cd"]]
     assert list(other.logprobs) == pytest.approx(forced(local.model, plain, 3), abs=1e-4)
+
+
+PIECES = st.lists(st.sampled_from(["a", "b", "c", "d", " ", "☃", "<s>", "<s>d"]), max_size=6).map("".join)
+
+
+@given(st.lists(st.tuples(PIECES, PIECES), min_size=1, max_size=4))
+def test_shared_contexts_start_where_offsets_say(pairs):
+    """Some tokens merge across the boundary, stand for any unknown text, or swallow the spaces after them."""
+    tokenizer = merging_tokenizer()
+    tokenizer.add_tokens([AddedToken("<s>d", rstrip=True)])
+    tokenizer.backend_tokenizer.model.unk_token = "</s>"
+    tokenizer.backend_tokenizer.model.fuse_unk = True
+    assert tokenizer("a☃☃b", add_special_tokens=False).input_ids == [2, 1, 3]
+    renderer = Renderer(tokenizer, "merging")
+    many = [pair for context, rest in pairs for pair in [(context, rest), (context, " " + rest), (context, "b" + rest)]]
+    contexts, texts = [context for context, _ in many], [context + rest for context, rest in many]
+    assert renderer._sequences(contexts, texts) == renderer._by_offsets(contexts, texts)
 
 
 @pytest.mark.parametrize(

@@ -145,8 +145,8 @@ def score_packed(model: Any, trees: Sequence[Tree]) -> dict[int, list[float]]:
     """Log-probabilities by member, from one forward pass over packed rows."""
     ids, positions, ends, picks = _pack(trees)
     ids, positions, ends = ids.to(model.device), positions.to(model.device), ends.to(model.device)
-    mask = _tree_mask(ends, model.dtype)
-    return _read(model, {"input_ids": ids, "position_ids": positions, "attention_mask": mask}, picks)
+    inputs = {"input_ids": ids, "position_ids": positions, "attention_mask": _tree_mask(ends, model.dtype)}
+    return _read(model, inputs | {"use_cache": False}, picks)
 
 
 @dataclass(frozen=True, slots=True)
