@@ -43,7 +43,7 @@ class FactsSettings(Settings):
     seed: int = Field(default=0, ge=0, description="Chooses the people, or draws what the file leaves open.")
     subjects: int = Field(default=60, ge=1, description="With `world`: how many people (of each kind).")
     relations: tuple[str, ...] | None = Field(
-        default=("birthplace", "birth_year", "field", "leader"),
+        default=("birthplace", "birth_year", "author", "leader"),
         description="With `world`: which facts; null for all about people.",
     )
     statements: int | None = Field(
