@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from verdicts import always_reject, always_true, expert, verdict_rows
 
 from veracity.metrics.gap import alpha_mixture
-from veracity.metrics.paper_scoring import paper_scores
+from veracity.metrics.paper_scoring import paper_scores, with_fallback
+from veracity.metrics.probe_rows import probe_table
 from veracity.metrics.series import recognition, scored_rows
 from veracity.metrics.verification import chance_corrected, macro_bias, outcome_shares, strict_scores, verdict_pairs
 
@@ -131,3 +132,21 @@ def test_any_habit_obeys_the_identities(facts, random):
     assert strict_scores(verdict_pairs(shuffled)) == scores
     paper = paper_scores(rows)
     assert paper["support"].is_between(0, 1).all() and paper["mean"].drop_nulls().is_between(0, 1).all()
+
+
+def test_the_papers_fallback_counts_an_answer_that_is_merely_mentioned():
+    """Replies about one fact with value Lenn: right answer; Lenn only in the reasoning; no Lenn; a control reply
+    that names Lenn. Strict means: target 1/3, control 1. With the fallback: target 2/3, control 0.
+    """
+    said = [("target", "Lenn", True), ("target", "perhaps Lenn, no: Oro", False), ("target", "Oro", False)]
+    base = {
+        "seed": 0, "phase": "acquisition", "epoch": 0, "fact": "f", "subject": "s", "category": "c", "relation": "r",
+        "probe": "generation", "target": "learn", "foil_kind": "", "polarity": "", "status": "ok", "prompt": "?",
+    }  # fmt: skip
+    rows = probe_table(
+        {**base, "arm": arm, "template": "t", "reply": reply, "answer": reply, "correct": right}
+        for arm, reply, right in [*said, ("control", "was it lenn?", True)]
+    )
+    facts = pl.DataFrame({"id": ["f"], "value": ["Lenn"], "update": ["Oro"], "control": ["Vey"], "aliases": [["L."]]})
+    assert paper_means(rows) == {"target": pytest.approx(1 / 3), "control": 1.0}
+    assert paper_means(with_fallback(rows, facts)) == {"target": pytest.approx(2 / 3), "control": 0.0}

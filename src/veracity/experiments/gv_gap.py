@@ -154,6 +154,7 @@ def conclude(bench: Bench, base: ModelSource, outcomes: Sequence[SeedOutcome]) -
     probes = run.table("probes", key, lambda: pl.concat([t.probes for t in phases]))
     losses = run.table("losses", key, lambda: pl.concat([t.losses for t in phases]))
     run.table("failures", key, lambda: failures_of(probes))
+    run.table("paper_scores", content_hash([key, bench.facts.identity]), lambda: _as_the_paper(probes, facts))
     repeated = run.complete  # every stage was there; computing one takes the manifest away
     if not repeated:
         run.write_estimates(estimates_of(probes, losses))
@@ -217,6 +218,13 @@ def _tidy(bench: Bench, acquisition: Phase, *, starts: list[int]) -> None:
     """Remove the models that only had to be kept while phases might start from them."""
     kept = starts if bench.settings.keep_checkpoints == "phase_ends" else []
     drop_models(bench, acquisition, but=[*kept, *_kept_at_the_end(bench, acquisition)])
+
+
+def _as_the_paper(probes: Any, facts: Any) -> Any:
+    """Every epoch by the paper's own scoring, its substring fallback included."""
+    from veracity.metrics.paper_scoring import paper_scores, with_fallback
+
+    return paper_scores(with_fallback(probes, facts))
 
 
 def _facts_table(bench: Bench) -> Any:

@@ -205,8 +205,9 @@ def later_start(scored: pl.DataFrame, probe: Probe) -> Check:
     """5. Facts trained longer past saturation are forgotten more slowly.
 
     Retention of G at the largest delay minus that at the smallest, at the last epoch that both share: interval
-    above 0 and positive in every seed; the same difference for V is not below 0 (its value: V hardly leaves its
-    ceiling under forced choice, which leaves it no room to show more). Not measured with fewer than two delays.
+    above 0 and positive in every seed; the same difference for V is not shown to be below 0 (its interval reaches 0:
+    V hardly leaves its ceiling under forced choice, so it has no room to rise). Not measured with fewer than two
+    delays.
     """
     name = "A later start slows forgetting"
     delays = _delays(scored)
@@ -228,7 +229,7 @@ def later_start(scored: pl.DataFrame, probe: Probe) -> Check:
         f"{points(gains['recall'])} for recall and {points(gains['recognition'])} for recognition."
     )
     slower = _above(gains["recall"], 0.0, per_seed(table, columns, _gain_g))
-    passed = _all([slower, gains["recognition"].value >= 0])
+    passed = _all([slower, gains["recognition"].ci_high >= 0])
     return Check(name, passed, {**gains, "delays": float(late - early)}, sentence)
 
 

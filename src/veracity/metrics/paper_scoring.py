@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import polars as pl
 
+from veracity.judging.parsing import mentions
+
 PAPER_KEYS = ["seed", "phase", "delay", "epoch", "probe", "target", "arm"]
 
 
@@ -33,7 +35,29 @@ def paper_scores(rows: pl.DataFrame) -> pl.DataFrame:
     return means.join(support, on=PAPER_KEYS, how="left").sort(PAPER_KEYS)
 
 
+def with_fallback(rows: pl.DataFrame, facts: pl.DataFrame) -> pl.DataFrame:
+    """`rows` as the paper scores generated replies: one that mentions the value anywhere states it.
+
+    A reply whose answer is not the value still counts as right on arm target, and as wrong on arm control, if the
+    value occurs in it, reasoning included. All other rows stay as they are. `facts` needs the columns id, value,
+    update, control and aliases (other spellings of `value`).
+    """
+    accepted = {
+        (fact["id"], target): (value, *(fact["aliases"] if target == "learn" else ()))
+        for fact in facts.iter_rows(named=True)
+        for target, value in (("learn", fact["value"]), ("update", fact["update"]), ("control", fact["control"]))
+    }
+    generated = (pl.col("probe") == "generation") & (pl.col("status") != "request_failed")
+    mentioned = [
+        mentions(reply or "", accepted[fact, target])
+        for fact, target, reply in rows.filter(generated).select("fact", "target", "reply").iter_rows()
+    ]
+    chosen = rows.filter(generated).with_columns(mentioned=pl.Series(mentioned, dtype=pl.Boolean))
+    stated = pl.when(pl.col("arm") == "target").then(pl.col("mentioned")).otherwise(~pl.col("mentioned"))
+    return pl.concat([rows.filter(~generated), chosen.with_columns(correct=stated).drop("mentioned")])
+
+
 def _paper_score() -> pl.Expr:
-    no_answer = (pl.col("status") == "parse_failed") & (pl.col("probe") == "generation")
-    scored = pl.when(no_answer).then(pl.col("arm") == "control").otherwise(pl.col("correct"))
+    unscored = (pl.col("probe") == "generation") & pl.col("correct").is_null()
+    scored = pl.when(unscored).then(pl.col("arm") == "control").otherwise(pl.col("correct"))
     return scored.cast(pl.Float64).alias("score")
