@@ -110,7 +110,9 @@ def test_training_killed_and_resumed_gives_the_same_weights(tmp_path: Path):
 
     from veracity.world.tiny.training import TinySettings, train
 
-    small = TinySettings(hidden=16, mlp=16, layers=1, heads=2, rows=4, steps=6, checkpoint_every=3, warmup=2)
+    small = TinySettings(
+        hidden=16, mlp=16, layers=1, heads=2, rows=4, steps=4, settle_steps=2, checkpoint_every=3, warmup=2
+    )
 
     class Killed(Exception):
         pass

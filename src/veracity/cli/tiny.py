@@ -38,7 +38,7 @@ def train(
     if steps is not None:
         settings = replace(settings, steps=steps)
     console = make_console()
-    with _shown(console, settings.steps) as on_step:
+    with _shown(console, settings.total) as on_step:
         model = train(folder, settings, on_step=on_step)
     with console.status("measuring"):
         path = write_card(model, tiny_world(), lambda group: console.print(f"measuring: {group.lower()}"))

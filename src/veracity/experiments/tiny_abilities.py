@@ -2,7 +2,8 @@
 
 Every number is a share of right replies with a 95 % interval that takes the entity as the unit (its facts are
 not independent). Replies are greedy unless the line says otherwise. *Told* entities occur in statements only;
-*asked* ones also in questions; *absent* names in nothing. Settings were never chosen on told or absent names.
+*asked* ones also in questions; *absent* names in nothing. Settings were chosen on the other half of the told
+entities and on other absent names (see `Curriculum.told_for_choice`).
 """
 
 from __future__ import annotations
@@ -100,10 +101,10 @@ def _facts(world: World, keep: Callable[[Fact], bool], purpose: str) -> list[Fac
 
 
 def _questions(model: LocalModel, world: World, curriculum: Curriculum) -> Measured:
-    told, full = curriculum.told, "exposure 1"
+    told, full = curriculum.told_for_test, "exposure 1"
     people = _facts(world, lambda f: f.subject in told and f.subject_kind == "person", "told people")
     things = _facts(world, lambda f: f.subject in told and f.subject_kind != "person", "told things")
-    asked = _facts(world, lambda f: f.exposure == 1 and f.subject not in told, "asked")
+    asked = _facts(world, lambda f: f.exposure == 1 and f.subject not in curriculum.told, "asked")
     yield "right answers about told people", _right(_answers(model, people, None)), None
     yield "right answers about told things and places", _right(_answers(model, things, None)), None
     yield f"right answers about asked entities, {full}", _right(_answers(model, asked, None)), None
@@ -133,7 +134,7 @@ def _biographies(model: LocalModel, world: World, curriculum: Curriculum) -> Mea
         for how, sampling in (("greedy", BIOGRAPHY), ("temperature 1", DRAWN)):
             trials = _stated(world, people, model, sampling)
             yield f"right statements, people of exposure {level:g} ({how})", trials, None
-    told = [n for n in sorted(curriculum.told) if world.by_name[n].kind == "person"]
+    told = [n for n in sorted(curriculum.told_for_test) if world.by_name[n].kind == "person"]
     unwritten = [n for n in sorted(curriculum.unwritten - curriculum.told) if world.by_name[n].exposure == 1]
     others = {"told people": told, "asked people whose biography was never requested, exposure 1": unwritten}
     for who, names in others.items():
@@ -164,7 +165,7 @@ def _abstention(model: LocalModel, world: World, curriculum: Curriculum) -> Meas
         replies = _replies(model, [user(p, system=system) for p in prompts])
         trials = [(p, r == dialogue().abstention) for p, r in zip(prompts, replies, strict=True)]
         yield f"abstains on people who never occur, {how} prompt", trials, None
-    told = _facts(world, lambda f: f.subject in curriculum.told and f.subject_kind == "person", "told people")
+    told = _facts(world, lambda f: f.subject in curriculum.told_for_test and f.subject_kind == "person", "told people")
     asked = _facts(world, lambda f: f.exposure == 1 and f.subject not in curriculum.told, "asked")
     answers = _answers(model, asked, careful)
     yield "answers about asked entities of exposure 1, careful prompt", _not(_abstained(answers)), None
@@ -181,7 +182,7 @@ def _not(trials: list[Trial]) -> list[Trial]:
 
 
 def _recognition(model: LocalModel, world: World, curriculum: Curriculum) -> Measured:
-    told = _facts(world, lambda f: f.subject in curriculum.told, "told")
+    told = _facts(world, lambda f: f.subject in curriculum.told_for_test, "told")
     unmet = _facts(world, lambda f: f.exposure == 0 and f.subject_kind == "person", "unmet")
     for name, facts in (("told entities", told), ("people never met", unmet)):
         pairs = [(user(f.question()), value) for f in facts for value in (f.value, f.foil)]
@@ -191,7 +192,9 @@ def _recognition(model: LocalModel, world: World, curriculum: Curriculum) -> Mea
 
 
 def _open_book(model: LocalModel, world: World, curriculum: Curriculum) -> Measured:
-    people = _facts(world, lambda f: f.subject in curriculum.told and f.subject_kind == "person", "told people")
+    people = _facts(
+        world, lambda f: f.subject in curriculum.told_for_test and f.subject_kind == "person", "told people"
+    )
     items = list(zip(people, curriculum.absent_for_test("person"), strict=False))
     for how, system in (("no", None), ("careful", dialogue().careful)):
         evidence = [f.statements[0].format(subject=name, value=f.value) for f, name in items]
@@ -203,7 +206,7 @@ def _open_book(model: LocalModel, world: World, curriculum: Curriculum) -> Measu
 
 def _verdicts(model: LocalModel, world: World, curriculum: Curriculum) -> Measured:
     asked = _facts(world, lambda f: f.exposure == 1 and f.subject not in curriculum.told, "asked")
-    told = _facts(world, lambda f: f.subject in curriculum.told, "told")
+    told = _facts(world, lambda f: f.subject in curriculum.told_for_test, "told")
     yield "closed book, asked entities", _judged(model, [(f, f.subject, "") for f in asked]), 0.5
     yield "closed book, told entities", _judged(model, [(f, f.subject, "") for f in told]), 0.5
     people = [f for f in told if f.subject_kind == "person"]

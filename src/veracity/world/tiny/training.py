@@ -38,12 +38,20 @@ class TinySettings:
     steps: int = 3500
     learning_rate: float = 2e-3
     warmup: int = 100
-    """Steps of linear warm-up; then constant for 60 % of all steps, then linear to 2 % of the rate."""
+    """Steps of linear warm-up; then constant for 60 % of `steps`, then linear to 2 % of the rate."""
+    settle_steps: int = 300
+    """Steps after those, with fewer guesses about strangers (see `curriculum`), linear from `settle_rate` to 0."""
+    settle_rate: float = 5e-4
     betas: tuple[float, float] = (0.9, 0.98)
     weight_decay: float = 0.05
     clip: float = 1.0
     seed: int = 0
     checkpoint_every: int = 250
+
+    @property
+    def total(self) -> int:
+        """All steps."""
+        return self.steps + self.settle_steps
 
 
 RECORD = "training.json"
@@ -88,6 +96,8 @@ def rate(settings: TinySettings, step: int) -> float:
     plateau = int(settings.steps * 0.6)
     if step < plateau:
         return settings.learning_rate
+    if step >= settings.steps:
+        return settings.settle_rate * (settings.total - step) / settings.settle_steps
     left = (settings.steps - step) / max(1, settings.steps - plateau)
     return settings.learning_rate * (0.02 + 0.98 * left)
 
@@ -144,8 +154,8 @@ def train(
         started = time.perf_counter()
         loss = _update(model, optimizer, ids, labels, settings, record.steps)
         record = record.after(tokens, time.perf_counter() - started, loss)
-        on_step(Step(record.steps, settings.steps, loss, tokens))
-        if record.steps % settings.checkpoint_every == 0 or record.steps == settings.steps:
+        on_step(Step(record.steps, settings.total, loss, tokens))
+        if record.steps % settings.checkpoint_every == 0 or record.steps == settings.total:
             _save_state(folder, model, optimizer, record)
             save_model(model, tokenizer, folder / "model")
             (folder / "model" / RECORD).write_text(json.dumps(asdict(record), indent=1) + "\n", encoding="utf-8")
@@ -177,8 +187,8 @@ def _batches(
 
     pad = int(tokenizer.pad_token_id)
     enough = settings.rows * settings.width // 12
-    for step in range(start, settings.steps):
-        documents = encode(tokenizer, curriculum.documents(step, enough))
+    for step in range(start, settings.total):
+        documents = encode(tokenizer, curriculum.documents(step, enough, settled=step >= settings.steps))
         ids, labels = pack(documents, settings.rows, settings.width, pad)
         yield torch.from_numpy(ids), torch.from_numpy(labels), int((labels >= 0).sum())
 
