@@ -102,13 +102,14 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--steps", type=int, default=1000)
     parser.add_argument("--rate", type=float, default=1e-3)
+    parser.add_argument("--only", help="a part of the name of the variants to try")
     parser.add_argument("--out", type=Path)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     world = tiny_world()
     rows = []
     models = {"before": lambda: LocalModel.load(arguments.folder / "model")}
-    for variant in VARIANTS:
+    for variant in (v for v in VARIANTS if (arguments.only or "") in v.name):
         models[variant.name] = lambda v=variant: teach(arguments.folder, v, arguments.steps, arguments.rate)
     for name, make in models.items():
         started = time.perf_counter()
