@@ -110,7 +110,8 @@ def test_the_manifest_says_what_was_done_and_where_the_time_went(finished):
 
 def test_nothing_of_an_epoch_or_a_training_stays_behind(finished):
     phases, kinds = ["acquisition-s0", "continual-s0-d0", "continual-s0-d1", "update-s0"], ["losses", "probes"]
-    assert finished.tables() == sorted(["facts", "failures", *kinds, *(f"{k}-{p}" for k in kinds for p in phases)])
+    whole = ["facts", "failures", "paper_scores", *kinds]
+    assert finished.tables() == sorted([*whole, *(f"{k}-{p}" for k in kinds for p in phases)])
     assert not (finished.path / "training").exists()
     kept = ["acquisition-s0-e002", "acquisition-s0-e003", "continual-s0-d0-e004", "continual-s0-d1-e005",
             "update-s0-e004"]  # fmt: skip
@@ -128,7 +129,8 @@ def test_a_changed_phase_recomputes_itself_and_what_follows_alone(inputs, tmp_pa
     old, before = first.read_table("probes"), len(computed(first))
     run(inputs, tmp_path, "continual.delays=[0]", "update.learning_rate=0.02")
     stages = {stage.split("-e0")[0] for stage in computed(first)[before:]}
-    assert stages == {"probes-update-s0", "losses-update-s0", "model-update-s0", "probes", "losses", "failures"}
+    of_all = {"probes", "losses", "failures", "paper_scores"}
+    assert stages == {"probes-update-s0", "losses-update-s0", "model-update-s0", *of_all}
     table = first.read_table("probes")
     others, update = pl.col("phase") != "update", pl.col("phase") == "update"
     assert table.filter(others).equals(old.filter(others)) and not table.filter(update).equals(old.filter(update))
