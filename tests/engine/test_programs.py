@@ -441,9 +441,13 @@ def test_ctrl_c_records_what_was_answered_and_closes_the_programs(tmp_path: Path
                 yield answered
 
     model = Slow()
+    inherited = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
     with Ledger(tmp_path / "l.sqlite") as ledger:
-        with pytest.raises(KeyboardInterrupt):
-            Engine({"m": model}, ledger).run({str(i): watched(i) for i in range(4)})
+        try:
+            with pytest.raises(KeyboardInterrupt):
+                Engine({"m": model}, ledger).run({str(i): watched(i) for i in range(4)})
+        finally:
+            signal.signal(signal.SIGINT, inherited)
         assert 20 <= len(ledger) <= 24
     assert sorted(closed) == [0, 1, 2, 3]
     assert set(threading.enumerate()) <= threads
