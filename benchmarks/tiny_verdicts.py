@@ -66,7 +66,7 @@ def documents(curriculum: Curriculum, variant: Variant, step: int, steps: int, c
             verdicts.append(curriculum._reading(rng))
         elif draw < open_book + closed_book:
             verdicts.append(curriculum._verdict(rng))
-    rest = curriculum.documents(1_000_000 + step, count - len(verdicts))
+    rest = curriculum.documents(1_000_000 + step, count - len(verdicts), settled=True)
     mixed = verdicts + rest
     rng.shuffle(mixed)
     return mixed

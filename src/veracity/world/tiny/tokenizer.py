@@ -7,7 +7,6 @@ becomes "unknown token". Numbers are cut into pairs of digits (`1873` is ` 18`, 
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from veracity.world.language import Language
@@ -65,8 +64,3 @@ def build_tokenizer(language: Language) -> PreTrainedTokenizerFast:
     )
     tokenizer.chat_template = CHAT_TEMPLATE
     return tokenizer
-
-
-def save_tokenizer(language: Language, folder: Path) -> None:
-    """Write the tokenizer's files into a model folder."""
-    build_tokenizer(language).save_pretrained(folder)
