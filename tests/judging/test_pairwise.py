@@ -54,7 +54,8 @@ def test_a_fair_judge_names_the_same_system_twice():
 def test_a_judge_that_favours_a_place_contradicts_itself():
     found = drive(lambda first, second: "FIRST")
     assert (found.a_first, found.b_first) == ("a", "b")
-    rates = win_rate(PAIRS.frame([found.as_row("p", "p")]))
+    named = {"item": "p", "cluster": "p", "arm": "new", "against": "old", "sample": 0}
+    rates = win_rate(PAIRS.frame([named | found.as_row()]))
     assert (rates.ties, rates.flip_rate.value) == (1, 1.0)
 
 
@@ -66,4 +67,5 @@ def test_one_order_may_fail_without_the_other():
 
     found = drive(rule)
     assert (found.a_first, found.b_first) == ("a", None) and "gone" in found.replies[1]
-    assert drive(lambda first, second: "hm").a_first is None
+    assert found.status == "one_order"
+    assert drive(lambda first, second: "hm").status == "judge_failed"

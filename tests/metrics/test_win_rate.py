@@ -13,18 +13,23 @@ from veracity.metrics.win_rate import (
     judge_agreement,
     judge_may_be_used,
     length_controlled_rate,
+    outcomes,
+    pairwise_failures,
     win_rate,
 )
 
 VERDICTS = [("a", "a"), ("a", "b"), ("b", "b"), ("tie", "a")]
 
 
-def table(verdicts, lengths=None):
-    lengths = lengths or [(100, 100)] * len(verdicts)
-    return PAIRS.frame(
-        {"item": f"p{i}", "cluster": f"p{i}", "a_first": first, "b_first": second, "length_a": a, "length_b": b}
-        for i, ((first, second), (a, b)) in enumerate(zip(verdicts, lengths, strict=True))
-    )
+def pair(i, first, second, **more):
+    states = {0: "judged", 1: "one_order", 2: "judge_failed"}
+    row = {"item": f"p{i}", "cluster": f"p{i}", "arm": "new", "against": "old", "sample": 0}
+    row |= {"status": states[(first is None) + (second is None)], "a_first": first, "b_first": second}
+    return row | {"length_a": 100, "length_b": 100} | more
+
+
+def table(verdicts, *more):
+    return PAIRS.frame([*(pair(i, *orders) for i, orders in enumerate(verdicts)), *more])
 
 
 def test_the_vector():
@@ -42,6 +47,25 @@ def test_a_judge_that_failed_once_is_flagged_and_twice_is_dropped():
     assert (found.wins, found.losses, found.ties, found.one_order, found.dropped) == (2, 1, 2, 1, 1)
     assert found.rate.value == pytest.approx(0.6) and found.rate.n == 5
     assert found.flip_rate.n == 4
+
+
+def test_the_same_words_twice_tie_and_tell_nothing_of_flips_and_a_missing_answer_is_neither_lost_nor_tied():
+    """With an identical pair the four of the vector give (1 + ½·3)/5 = .5, flips still 2 of 4, failures 0 of 8."""
+    same = pair(8, None, None, status="identical")
+    lost = pair(9, None, None, status="request_failed", length_b=None)
+    pairs = table(VERDICTS, same, lost)
+    found = win_rate(pairs)
+    assert (found.wins, found.losses, found.ties, found.identical) == (1, 1, 3, 1)
+    assert (found.one_order, found.dropped, found.missing) == (0, 0, 1)
+    assert found.rate.value == 0.5 and found.rate.n == 5
+    assert found.flip_rate.value == 0.5 and found.flip_rate.n == 4
+    assert outcomes(pairs) == ["win", "tie", "loss", "tie", "tie", None]
+    assert pairwise_failures(pairs).value == 0 and pairwise_failures(pairs).n == 8
+
+
+def test_failures_of_the_judge_are_shares_of_its_questions():
+    """Two pairs, four questions, three of them without a verdict."""
+    assert pairwise_failures(table([(None, "a"), (None, None)])).value == 0.75
 
 
 def test_no_verdict_at_all_is_no_rate():

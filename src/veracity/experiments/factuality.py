@@ -4,7 +4,8 @@
    noise. Answers are graded by accepted answers, an abstention lexicon, and a judge model where these cannot tell.
 2. **Confidence.** How sure the model is of its greedy answers, by several methods, beside whether these are right.
 3. **Long form.** Each long answer is taken apart into claims; evidence for each is retrieved, and a verifier says
-   whether it is supported. In the embedded world the truth is looked up beside it.
+   whether it is supported. In the embedded world the truth is looked up beside it. Where that is wanted, a judge
+   compares the answers of each arm with those of a reference arm, each pair in both orders.
 4. **Judges.** Grader, abstention detector, extractor and verifier are themselves measured on items of the embedded
    world, whose right labels are known; a measured precision is also shown corrected for its verifier's errors.
 
@@ -26,6 +27,7 @@ from veracity.experiments.factuality_bench import Bench, Worker, about_world, op
 from veracity.experiments.factuality_cards import judgements, searches
 from veracity.experiments.factuality_long import extract, looked_up, verify
 from veracity.experiments.factuality_outcome import conclude
+from veracity.experiments.factuality_pairs import judged_pairs
 from veracity.experiments.factuality_plan import plan_factuality, require_abilities
 from veracity.experiments.factuality_settings import FactualitySettings, LongSettings, ShortSettings
 from veracity.experiments.factuality_short import answer_rows, answers_in, confidences, grades, probabilities
@@ -100,7 +102,7 @@ def short_form(stages: Stages, settings: ShortSettings) -> None:
 
 
 def long_form(stages: Stages, settings: LongSettings) -> None:
-    """Stages `long_replies`, `responses`, `extracted`, `claims`."""
+    """Stages `long_replies`, `responses`, `extracted`, `claims`; and `pairs` where win rates are wanted."""
     bench, worker, problems = stages.bench, stages.worker, stages.bench.long_problems
     askings = long_askings(settings, bench.settings.seed)
     asked = asked_key(bench, problems, askings)
@@ -111,6 +113,9 @@ def long_form(stages: Stages, settings: LongSettings) -> None:
     claims = stages.store("extracted", listed, lambda: extraction().claims)
     judged = content_hash([listed, stages.verification_key(settings)])
     stages.store("claims", judged, lambda: verify(worker, settings, problems, claims))
+    if (against := settings.win_rate_against) is not None:
+        compared = content_hash([asked, against, bench.identity("judge"), stages.prompts("win_rate.")])
+        stages.store("pairs", compared, lambda: judged_pairs(worker, problems, said, against))
 
 
 def judge_cards(stages: Stages) -> None:

@@ -3,7 +3,8 @@
 * grader: answers in several wordings, right, wrong and declining, of facts drawn from the world;
 * abstention detector: the same answers, and whether they decline;
 * verifier: a true claim, a false one, and one whose evidence is somebody else's page;
-* extractor: biographies whose every sentence states one fact.
+* extractor: biographies whose every sentence states one fact;
+* pairwise judge: a true biography beside a false one of the same facts.
 
 Costs are those of the requests that were really sent: what the ledger gave was free.
 """
@@ -25,6 +26,7 @@ from veracity.experiments.factuality_short import Answer, grades
 from veracity.judging.claims import Extracted
 from veracity.judging.grading import abstains
 from veracity.judging.verifying import Judged
+from veracity.judging.win_rate import PairVerdict, judge_pair
 from veracity.world import Fact, World
 from veracity.world.language import shuffled
 from veracity.world.tiny import tiny_world
@@ -62,6 +64,8 @@ def judgements(worker: Worker, count: int, long: LongSettings | None, *, short: 
     if count and long is not None:
         rows += _measured(worker, "verifier", lambda: verifier_rows(worker, world, long, count))
         rows += _measured(worker, "extractor", lambda: extractor_rows(worker, world, long, count))
+    if count and long is not None and long.win_rate_against is not None:
+        rows += _measured(worker, "pairwise judge", lambda: pairwise_rows(worker, world, count))
     return JUDGEMENTS.frame(rows)
 
 
@@ -127,6 +131,32 @@ def extractor_rows(worker: Worker, world: World, long: LongSettings, count: int)
         for fact in sorted(stated | listed):
             item = Item(f"{name}/{fact}", name, fact, "listed" if fact in stated else "not_stated")
             yield {**_row(item), "label": "listed" if fact in listed else "missed", "status": "judged"}
+
+
+def pairwise_rows(worker: Worker, world: World, count: int) -> Iterator[dict[str, Any]]:
+    """Biographies in pairs, one true and one false, which of them is system a in turn: does the true one win?"""
+    from veracity.metrics.win_rate import decide
+
+    items = list(pairwise_items(world, count))
+    asked = {item.key: judge_pair(f"Tell me about {item.cluster}.", own, other) for item, own, other in items}
+    results = worker.run("pairwise judge's card", asked)
+    for item, _, _ in items:
+        result = results[item.key]
+        label = decide(result.a_first, result.b_first) if isinstance(result, PairVerdict) else None
+        yield {**_row(item), "label": label, "status": "judged" if label else "judge_failed"}
+
+
+def pairwise_items(world: World, count: int) -> Iterator[tuple[Item, str, str]]:
+    """A person's facts (at most three) told truly and falsely: the item, and the answers of systems a and b."""
+    people = dict.fromkeys(f.subject for f in _drawn(world, "pairs", len(world.facts)) if f.subject_kind == "person")
+    for i, name in enumerate(list(people)[:count]):
+        facts = world.facts_of[name][:3]
+        told = [
+            " ".join(f.statements[0].format(subject=name, value=v) for f, v in zip(facts, values, strict=True))
+            for values in ([f.value for f in facts], [f.foil for f in facts])
+        ]
+        truth, (own, other) = ("win", told) if i % 2 == 0 else ("loss", told[::-1])
+        yield Item(name, name, own, truth), own, other
 
 
 def answer_items(world: World, count: int) -> Iterator[tuple[Item, Problem]]:

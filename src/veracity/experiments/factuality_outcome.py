@@ -49,8 +49,7 @@ def conclude(stages: Stages, wall_s: float) -> None:
     )
     if not repeated or not (run.path / "report.html").exists():
         write_factuality_report(run.path)
-    tables = [stages.tables.get(name) for name in ("answers", "responses", "claims")]
-    require_reliable(failure_shares(*tables), run=str(run.path))
+    require_reliable(failure_shares(stages.tables), run=str(run.path))
 
 
 def estimates_of(stages: Stages) -> dict[str, Estimate]:
@@ -60,6 +59,7 @@ def estimates_of(stages: Stages) -> dict[str, Estimate]:
         claim_estimates,
         confidence_estimates,
         failure_shares,
+        pair_estimates,
     )
 
     tables, settings = stages.tables, stages.bench.settings
@@ -72,7 +72,9 @@ def estimates_of(stages: Stages) -> dict[str, Estimate]:
         found |= claim_estimates(tables["responses"], tables["claims"], k=long.k, gamma=long.gamma, seed=seed)
     if "searches" in tables and settings.long is not None:
         found |= _recall(tables["searches"], settings.long.passages)
-    shares = failure_shares(*[tables.get(name) for name in ("answers", "responses", "claims")])
+    if "pairs" in tables:
+        found |= pair_estimates(tables["pairs"], seed=settings.seed)
+    shares = failure_shares(tables)
     return found | {f"failures of the {judge}": share for judge, share in shares.items()}
 
 

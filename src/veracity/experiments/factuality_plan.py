@@ -15,6 +15,7 @@ from veracity.engine import Expected, Plan, plan_requests
 from veracity.engine.abilities import check, player
 from veracity.experiments.factuality_asking import Asking, drawn_askings, greedy_askings, long_askings
 from veracity.experiments.factuality_bench import Bench
+from veracity.experiments.factuality_pairs import expected_pairs
 from veracity.experiments.factuality_settings import LongSettings, ShortSettings
 
 CLAIMS, SENTENCES = 20, 10
@@ -94,6 +95,7 @@ def _long(bench: Bench, settings: LongSettings | None) -> Iterator[Expected]:
         yield Expected(Generate("extractor", user(JUDGED), sampling=Sampling(max_tokens=512)), times=times)
     yield Expected(Retrieve("claim", settings.passages), times=answers * CLAIMS)
     yield from _verified(settings, answers * CLAIMS)
+    yield from expected_pairs(settings, len(problems))
 
 
 def _cards(bench: Bench) -> Iterator[Expected]:
@@ -103,6 +105,8 @@ def _cards(bench: Bench) -> Iterator[Expected]:
         yield Expected(Generate("judge", user(JUDGED), sampling=Sampling(max_tokens=16)), times=count)
     if count and settings.long is not None:
         yield from _verified(settings.long, count)
+        if settings.long.win_rate_against is not None:
+            yield Expected(Generate("judge", user(JUDGED), sampling=Sampling(max_tokens=16)), times=2 * count)
 
 
 def _verified(settings: LongSettings, times: int) -> Iterator[Expected]:

@@ -80,11 +80,26 @@ class LongSettings(Settings):
     gamma: int | None = Field(
         default=10, ge=1, description="Claims below which FActScore's length penalty falls; null for no penalty."
     )
+    win_rate_against: str | None = Field(
+        default=None,
+        description="An arm with whose answers the judge compares those of all others, each pair in both orders; null "
+        "for no win rates.",
+    )
 
     @model_validator(mode="after")
     def _greedy_once(self) -> LongSettings:
         if self.temperature == 0 and self.samples > 1:
             raise ValueError("temperature=0 gives the same answer each time; ask for samples=1, or raise it")
+        return self
+
+    @model_validator(mode="after")
+    def _reference_has_rivals(self) -> LongSettings:
+        if self.win_rate_against is None:
+            return self
+        if self.win_rate_against not in self.arms:
+            raise ValueError(f"win_rate_against is {self.win_rate_against!r}, which is none of the arms")
+        if len(set(self.arms)) < 2:
+            raise ValueError("win_rate_against needs another arm to compare; add one to arms")
         return self
 
 

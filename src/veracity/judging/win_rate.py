@@ -47,15 +47,23 @@ class PairVerdict:
     replies: tuple[str, str]
     """What the judge said in either order, or why it said nothing."""
 
-    def as_row(self, item: str, cluster: str) -> dict[str, str | int | None]:
-        """A row for the table of pairs (`veracity.metrics.win_rate.PAIRS`)."""
+    @property
+    def status(self) -> Literal["judged", "one_order", "judge_failed"]:
+        """In how many orders the judge gave a verdict: both, one, none."""
+        if self.a_first is None and self.b_first is None:
+            return "judge_failed"
+        return "one_order" if self.a_first is None or self.b_first is None else "judged"
+
+    def as_row(self) -> dict[str, str | int | None]:
+        """What the judge fills of a row of the table of pairs (`veracity.metrics.win_rate.PAIRS`)."""
         return {
-            "item": item,
-            "cluster": cluster,
+            "status": self.status,
             "a_first": self.a_first,
             "b_first": self.b_first,
             "length_a": self.length_a,
             "length_b": self.length_b,
+            "reply_a_first": self.replies[0],
+            "reply_b_first": self.replies[1],
         }
 
 

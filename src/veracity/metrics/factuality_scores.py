@@ -21,8 +21,11 @@ from veracity.metrics.long_form_rows import response_counts
 from veracity.metrics.ranking import auroc
 from veracity.metrics.selective import aurc, excess_aurc
 from veracity.metrics.short_form import short_form
+from veracity.metrics.win_rate import pairwise_failures, win_rate
 
 Estimates = dict[str, Estimate]
+PAIRWISE = "pairwise judge"
+"""Who compares two answers, by its name on the judges' cards."""
 
 
 def arms_of(table: pl.DataFrame) -> list[str]:
@@ -131,24 +134,39 @@ def precision_by(claims: pl.DataFrame, levels: Mapping[str, float]) -> dict[floa
     }
 
 
-def failure_shares(
-    answers: pl.DataFrame | None, responses: pl.DataFrame | None, claims: pl.DataFrame | None
-) -> dict[str, Estimate]:
-    """Share of rows that each judge failed on: the grader, the extractor, the verifier. Lower is better."""
+def pair_estimates(pairs: pl.DataFrame, *, seed: int = 0) -> Estimates:
+    """Of every arm against the reference: win rate, the same at equal length where it can be fitted, flip rate."""
+    found: Estimates = {}
+    for arm in arms_of(pairs):
+        rates = win_rate(of_arm(pairs, arm), seed=seed)
+        part = f"pairs, {arm}"
+        found |= {f"{part}: win_rate": rates.rate, f"{part}: flip_rate": rates.flip_rate}
+        if rates.length_controlled is not None:
+            found[f"{part}: win_rate at equal length"] = rates.length_controlled
+    return found
+
+
+def failure_shares(tables: Mapping[str, pl.DataFrame]) -> Estimates:
+    """Share of rows that each judge failed on: the grader, the extractor, the verifier, who compares. Lower is better.
+
+    `tables`: those of the run by name; a judge whose table is not there is left out.
+    """
     from veracity.stats.proportion import clustered_proportion
 
     found: Estimates = {}
     parts = {
-        "grader": (answers, ["judge_failed"], ["request_failed", "parse_failed"]),
-        "extractor": (responses, ["extraction_failed"], ["request_failed"]),
-        "verifier": (claims, ["judge_failed", "request_failed"], ["no_evidence"]),
+        "grader": ("answers", ["judge_failed"], ["request_failed", "parse_failed"]),
+        "extractor": ("responses", ["extraction_failed"], ["request_failed"]),
+        "verifier": ("claims", ["judge_failed", "request_failed"], ["no_evidence"]),
     }
-    for judge, (table, failed, not_asked) in parts.items():
-        if table is None:
+    for judge, (name, failed, not_asked) in parts.items():
+        if name not in tables:
             continue
-        asked = table.filter(~pl.col("status").is_in(not_asked))
+        asked = tables[name].filter(~pl.col("status").is_in(not_asked))
         hits = asked["status"].is_in(failed).to_numpy()
         found[judge] = clustered_proportion(hits, asked["cluster"].to_list(), direction="lower")
+    if "pairs" in tables:
+        found[PAIRWISE] = pairwise_failures(tables["pairs"])
     return found
 
 

@@ -31,7 +31,7 @@ FAILURE_LIMIT = 0.02
 JUDGEMENTS = TableSchema(
     name="judgements table",
     columns={
-        "judge": pl.String(),  # who judged: grader, verifier, extractor, abstention detector
+        "judge": pl.String(),  # who judged: grader, verifier, extractor, abstention detector, pairwise judge
         "item": pl.String(),
         "cluster": pl.String(),  # source item: the unit of every interval
         "text": pl.String(),  # what was judged
@@ -52,6 +52,7 @@ LABELS: Mapping[str, tuple[str, str]] = {
     "grader": ("correct", "incorrect"),
     "abstention detector": ("declines", "answers"),
     "extractor": ("listed", "missed"),
+    "pairwise judge": ("win", "loss"),
 }
 """Positive and negative label of the judges that do not say `supported` and `refuted`."""
 

@@ -2,13 +2,14 @@
 
 A pair is won only by who wins in both orders; a judge that changes its mind with the order has called a tie. Where it
 failed in one order, the other counts and the pair is flagged; where it failed in both, the pair is dropped and counted.
-Long answers win more often, so the rate is also given for answers of equal length.
+Two answers with the same words are a tie that nobody has to judge, and tell nothing of the judge's flips. Long answers
+win more often, so the rate is also given for answers of equal length.
 """
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import sqrt
 from typing import Literal
@@ -25,22 +26,37 @@ from veracity.stats.proportion import clustered_proportion, wilson
 
 Outcome = Literal["win", "loss", "tie"]
 
+PAIR_STATES: Mapping[str, str] = {
+    "judged": "in both orders",
+    "one_order": "the judge failed in the other",
+    "identical": "the same words twice: a tie, and nobody was asked",
+    "judge_failed": "in both orders",
+    "request_failed": "one of the two answers could not be had",
+}
+"""What became of a pair."""
+
 _WINNERS = frozenset({"a", "b", "tie"})
 PAIRS = TableSchema(
     name="pairs table",
     columns={
-        "item": pl.String(),  # id of the prompt, with the replicate where there are several
-        "cluster": pl.String(),  # the prompt: the unit of every interval
-        "a_first": pl.String(),  # a, b, tie: who won where a was shown first; null where the judge failed
+        "item": pl.String(),  # id of the prompt
+        "cluster": pl.String(),  # what the prompt is about: the unit of every interval
+        "arm": pl.String(),  # system a, whose win rate is meant
+        "against": pl.String(),  # system b
+        "sample": pl.Int64(),  # which answer of either, from 0
+        "status": pl.String(),  # see PAIR_STATES
+        "a_first": pl.String(),  # a, b, tie: who won where a was shown first; null where there is no verdict
         "b_first": pl.String(),  # the same where b was shown first
-        "length_a": pl.Int64(),  # words
+        "length_a": pl.Int64(),  # words; null where there is no answer
         "length_b": pl.Int64(),
+        "reply_a_first": pl.String(),  # what the judge said, or why it said nothing
+        "reply_b_first": pl.String(),
     },
-    allowed={"a_first": _WINNERS, "b_first": _WINNERS},
-    required=frozenset({"item", "cluster", "length_a", "length_b"}),
-    key=("item",),
+    allowed={"a_first": _WINNERS, "b_first": _WINNERS, "status": frozenset(PAIR_STATES)},
+    required=frozenset({"item", "cluster", "arm", "against", "sample", "status"}),
+    key=("arm", "item", "sample"),
 )
-"""Columns of `tables/pairs.parquet`; system a is the one whose win rate is meant."""
+"""Columns of `tables/pairs.parquet`."""
 
 LEAST_AGREEMENT, LEAST_PAIRS = 0.7, 100
 """What a judge must show against people, or a stronger judge, before its win rates mean anything."""
@@ -48,7 +64,7 @@ LEAST_AGREEMENT, LEAST_PAIRS = 0.7, 100
 
 @dataclass(frozen=True, slots=True)
 class WinRate:
-    """How often a beats b. Counts add up: wins + losses + ties + dropped are all pairs."""
+    """How often a beats b. Counts add up: wins + losses + ties + dropped + missing are all pairs."""
 
     rate: Estimate
     """(wins + ½ ties) / decided pairs; chance .5; bootstrap over prompts."""
@@ -60,10 +76,14 @@ class WinRate:
     wins: int
     losses: int
     ties: int
+    identical: int
+    """Ties of two answers with the same words, which nobody was asked about."""
     one_order: int
     """Decided pairs that were judged in one order only."""
     dropped: int
     """Pairs that were judged in neither."""
+    missing: int
+    """Pairs that lack an answer."""
 
 
 def decide(a_first: str | None, b_first: str | None) -> Outcome | None:
@@ -75,30 +95,43 @@ def decide(a_first: str | None, b_first: str | None) -> Outcome | None:
     return outcomes[verdicts.pop()] if len(verdicts) == 1 else "tie"
 
 
+def outcomes(pairs: pl.DataFrame) -> list[Outcome | None]:
+    """The outcome for a of every pair of a PAIRS table; None where there is none."""
+    rows = pairs.select("status", "a_first", "b_first").iter_rows()
+    return ["tie" if status == "identical" else decide(first, second) for status, first, second in rows]
+
+
 def win_rate(pairs: pl.DataFrame, *, seed: int = 0) -> WinRate:
-    """Everything about one table of pairs. DataError if it is none."""
+    """Everything about one table of pairs of two systems. DataError if it is none."""
     PAIRS.check(pairs)
-    orders = list(zip(pairs["a_first"], pairs["b_first"], strict=True))
-    outcomes = [decide(*order) for order in orders]
-    both = [order for order in orders if None not in order]
-    decided = pairs.filter(pl.Series([outcome is not None for outcome in outcomes], dtype=pl.Boolean))
-    values = np.array([{"win": 1.0, "tie": 0.5, "loss": 0.0}[o] for o in outcomes if o is not None])
+    found = outcomes(pairs)
+    decided = pairs.filter(pl.Series([outcome is not None for outcome in found], dtype=pl.Boolean))
+    values = np.array([{"win": 1.0, "tie": 0.5, "loss": 0.0}[o] for o in found if o is not None])
     clusters = decided["cluster"].to_list()
-    both_clusters = [c for c, order in zip(pairs["cluster"], orders, strict=True) if None not in order]
+    both = pairs.filter(pl.col("a_first").is_not_null() & pl.col("b_first").is_not_null())
+    flipped = (both["a_first"] != both["b_first"]).to_list()
+    missing = pairs.filter(pl.col("status") == "request_failed").height
     return WinRate(
         rate=_mean(values, clusters, seed),
         length_controlled=length_controlled_rate(
             values, (decided["length_a"] - decided["length_b"]).to_numpy(), clusters
         ),
-        flip_rate=clustered_proportion(
-            [first != second for first, second in both], both_clusters, direction="lower", null=0.0
-        ),
-        wins=outcomes.count("win"),
-        losses=outcomes.count("loss"),
-        ties=outcomes.count("tie"),
-        one_order=len(values) - len(both),
-        dropped=outcomes.count(None),
+        flip_rate=clustered_proportion(flipped, both["cluster"].to_list(), direction="lower", null=0.0),
+        wins=found.count("win"),
+        losses=found.count("loss"),
+        ties=found.count("tie"),
+        identical=pairs.filter(pl.col("status") == "identical").height,
+        one_order=pairs.filter(pl.col("a_first").is_null() != pl.col("b_first").is_null()).height,
+        dropped=found.count(None) - missing,
+        missing=missing,
     )
+
+
+def pairwise_failures(pairs: pl.DataFrame) -> Estimate:
+    """Share of the questions to the judge (two a pair) that it gave no verdict on. Lower is better."""
+    asked = pairs.filter(~pl.col("status").is_in(["identical", "request_failed"]))
+    lost = [*asked["a_first"].is_null(), *asked["b_first"].is_null()]
+    return clustered_proportion(lost, 2 * asked["cluster"].to_list(), direction="lower")
 
 
 def length_controlled_rate(
@@ -122,6 +155,7 @@ def length_controlled_rate(
     columns = np.ones((values.size, 1)) if scale == 0 else np.column_stack([np.ones(values.size), longer_by / scale])
     with warnings.catch_warnings():
         warnings.simplefilter("error", PerfectSeparationWarning)
+        warnings.simplefilter("ignore", RuntimeWarning)  # of a fit that runs away; the last check below sees those
         try:
             fit = sm.GLM(values, columns, family=sm.families.Binomial()).fit(
                 cov_type="cluster", cov_kwds={"groups": codes}

@@ -34,6 +34,7 @@ from veracity.report.factuality_tables import (
     sampled_table,
     short_table,
     stage_table,
+    win_table,
 )
 from veracity.report.page import Picture, duration
 from veracity.report.style import inline_svg, save
@@ -58,7 +59,8 @@ def write_factuality_report(run_folder: Path) -> Path:
 
 def render(contents: FactualityContents, figures: Path) -> str:
     """The page as text; the figures are written to the folder `figures`."""
-    main = [short_table(contents), knowledge_table(contents), confidence_table(contents), long_table(contents)]
+    main = [short_table(contents), knowledge_table(contents), confidence_table(contents)]
+    main += [long_table(contents), win_table(contents)]
     more = [sampled_table(contents), stage_table(contents.answers), failure_table(contents)]
     shown: dict[str, Any] = {
         "name": contents.name,

@@ -13,9 +13,10 @@ import polars as pl
 from veracity.core.errors import StoreError
 from veracity.core.estimate import Estimate
 from veracity.metrics.checks import Check
-from veracity.metrics.factuality_scores import arms_of, asked_confidences, of_arm
+from veracity.metrics.factuality_scores import PAIRWISE, arms_of, asked_confidences, of_arm
 from veracity.metrics.judge_card import JudgeCard, corrected_share, judge_cards
 from veracity.metrics.laboratory_checks import agreement_check, monotone_check, recognition_check
+from veracity.metrics.win_rate import judge_may_be_used
 from veracity.store.run import RunFolder
 
 OWN_CLAIMS = "verifier, on this run's claims"
@@ -48,6 +49,11 @@ class FactualityContents:
         return self._rows("claims")
 
     @property
+    def pairs(self) -> pl.DataFrame | None:
+        """Long answers beside those of the reference arm, and which of the two is better."""
+        return self._rows("pairs")
+
+    @property
     def confidence(self) -> pl.DataFrame | None:
         """How sure the model was of its short answers, by method."""
         return self._rows("confidence")
@@ -71,7 +77,18 @@ class FactualityContents:
     @property
     def verifier_card(self) -> JudgeCard | None:
         """The verifier's on the items made for it."""
-        return next((card for card in self.cards if card.judge == "verifier"), None)
+        return self._card("verifier")
+
+    @property
+    def pairwise_card(self) -> JudgeCard | None:
+        """That of who compares two answers."""
+        return self._card(PAIRWISE)
+
+    @property
+    def trusts_win_rates(self) -> bool:
+        """Whether who compares two answers was seen to agree with the truth often enough, on enough pairs."""
+        card = self.pairwise_card
+        return card is not None and judge_may_be_used(card.agreement)
 
     def corrected_precision(self, arm: str) -> Estimate | None:
         """Precision of all claims of an arm, corrected for its verifier's errors; None where that cannot be told."""
@@ -114,6 +131,9 @@ class FactualityContents:
         """Share of rows that each judge failed on."""
         start = "failures of the "
         return {name.removeprefix(start): value for name, value in self.estimates.items() if name.startswith(start)}
+
+    def _card(self, judge: str) -> JudgeCard | None:
+        return next((card for card in self.cards if card.judge == judge), None)
 
     def _rows(self, name: str) -> pl.DataFrame | None:
         table = self.tables.get(name)

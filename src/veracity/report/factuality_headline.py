@@ -1,7 +1,8 @@
-"""A factuality run in a few sentences with numbers: right and declined by arm, confidence, claims."""
+"""A factuality run in a few sentences with numbers: right and declined by arm, confidence, claims, win rates."""
 
 from __future__ import annotations
 
+from veracity.metrics.factuality_scores import arms_of
 from veracity.metrics.wording import percent
 from veracity.report.factuality_contents import FactualityContents
 
@@ -11,7 +12,7 @@ NEVER = 0.005
 
 def headline(contents: FactualityContents) -> str:
     """What a reader should take away; empty for a run without answers of either form."""
-    return " ".join(part for part in (_short(contents), _sure(contents), _long(contents)) if part)
+    return " ".join(part for part in (_short(contents), _sure(contents), _long(contents), _wins(contents)) if part)
 
 
 def _short(contents: FactualityContents) -> str:
@@ -55,3 +56,15 @@ def _long(contents: FactualityContents) -> str:
     corrected = contents.corrected_precision(arm)
     after = "" if corrected is None else f" ({percent(corrected)} corrected for the verifier's errors)"
     return f"Of the claims in its {own:,} long answers {percent(measured)} are supported{after}."
+
+
+def _wins(contents: FactualityContents) -> str:
+    if contents.pairs is None:
+        return ""
+    arms, against = arms_of(contents.pairs), contents.pairs["against"][0]
+    rates = {arm: contents.estimates[f"pairs, {arm}: win_rate"] for arm in arms}
+    told = [f"“{arm}” win {percent(rate)}" for arm, rate in rates.items() if rate.n]
+    if not told:
+        return f"Which long answers are better than those of “{against}” could not be judged."
+    doubt = "" if contents.trusts_win_rates else ", by a judge that was not seen to judge well enough"
+    return f"Against the long answers of “{against}” those of {', of '.join(told)} of pairs{doubt}."

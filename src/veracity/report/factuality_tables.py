@@ -8,6 +8,8 @@ from collections.abc import Mapping
 import polars as pl
 
 from veracity.core.estimate import Estimate
+from veracity.metrics.factuality_scores import arms_of, of_arm
+from veracity.metrics.win_rate import LEAST_AGREEMENT, LEAST_PAIRS, win_rate
 from veracity.metrics.wording import percent
 from veracity.metrics.wording import share as bare
 from veracity.report.factuality_contents import FactualityContents
@@ -23,6 +25,7 @@ SHORT = {
     "truthfulness": "truthfulness",
 }
 CLASSES = ("AllCorrect", "PartialCorrect", "PartialNotAttempt", "AllNotAttempt", "AllAttemptWrong")
+WINS = {"win_rate": "win rate", "win_rate at equal length": "at equal length", "flip_rate": "flipped"}
 EXCLUDED, AS_ZERO = " (excluded)", " (as zero)"
 MICRO, COUNTS = "precision of all claims", ("claims", "words")
 
@@ -101,7 +104,7 @@ def long_table(contents: FactualityContents) -> Table | None:
     """The long form, one row a measure; for every arm both treatments of answers without a score, side by side."""
     if contents.responses is None:
         return None
-    arms = contents.responses["arm"].unique(maintain_order=True).to_list()
+    arms = arms_of(contents.responses)
     start = f"claims, {arms[0]}: "
     names = [name.removeprefix(start) for name in contents.estimates if name.startswith(start)]
     rows: list[list[str]] = []
@@ -126,6 +129,43 @@ def _treated(contents: FactualityContents, arm: str, name: str) -> tuple[str, st
         return _cell(found[0]), _cell(found[1])
     one = contents.estimates.get(f"claims, {arm}: {name}")
     return (_number(one) if name in COUNTS else _cell(one)), ""
+
+
+def win_table(contents: FactualityContents) -> Table | None:
+    """Every arm's long answers against the reference arm's."""
+    if contents.pairs is None:
+        return None
+    against = contents.pairs["against"][0]
+    rows = [
+        [arm, *[_cell(contents.estimates.get(f"pairs, {arm}: {one}")) for one in WINS], *_outcomes(contents.pairs, arm)]
+        for arm in arms_of(contents.pairs)
+    ]
+    note = (
+        f"How often the judge calls an arm's answer better than the answer of “{against}” to the same prompt; it saw "
+        "each pair in both orders, and half a tie counts as a win. Who is called better in one order only has tied; "
+        "flipped: the share of such pairs. Longer answers are often liked more; “at equal length” is fitted. "
+        f"{_trust(contents)}"
+    )
+    header = [f"arm, against {against}", *WINS.values(), "won", "lost", "tied", "of these the same words", "no outcome"]
+    return Table("Win rate of long answers", header, rows, note)
+
+
+def _outcomes(pairs: pl.DataFrame, arm: str) -> list[str]:
+    found = win_rate(of_arm(pairs, arm))
+    counts = (found.wins, found.losses, found.ties, found.identical, found.dropped + found.missing)
+    return [f"{count:,}" for count in counts]
+
+
+def _trust(contents: FactualityContents) -> str:
+    """What is known of who compared."""
+    card = contents.pairwise_card
+    if card is None:
+        return "The judge itself was not measured (card_items is 0), so do not rely on this."
+    seen = f"Of {card.agreement.n:,} pairs of a true and a false biography the judge prefers the true one in "
+    seen += percent(card.agreement)
+    if contents.trusts_win_rates:
+        return f"{seen}."
+    return f"{seen}; below {bare(LEAST_AGREEMENT)} of {LEAST_PAIRS} pairs a win rate is not to be relied on."
 
 
 def card_table(contents: FactualityContents) -> Table | None:
@@ -187,8 +227,7 @@ def stage_table(answers: pl.DataFrame | None) -> Table | None:
     counts = answers.group_by("arm", "stage", maintain_order=True).len()
     stages = sorted(counts["stage"].drop_nulls().unique().to_list())
     found = {(arm, stage): count for arm, stage, count in counts.iter_rows()}
-    arms = answers["arm"].unique(maintain_order=True).to_list()
-    rows = [[arm, *[f"{found.get((arm, stage), 0):,}" for stage in stages]] for arm in arms]
+    rows = [[arm, *[f"{found.get((arm, stage), 0):,}" for stage in stages]] for arm in arms_of(answers)]
     return Table("What decided each grade", ["arm", *stages], rows)
 
 

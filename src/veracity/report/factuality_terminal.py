@@ -1,7 +1,8 @@
-"""A factuality run in a terminal: the headline, the short and the long form, the judges, and the checks."""
+"""A factuality run in a terminal: the headline, short answers, win rates, the judges, and the checks."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,7 @@ from veracity.metrics.judge_card import failing
 from veracity.metrics.wording import percent
 from veracity.report.factuality_contents import read_factuality
 from veracity.report.factuality_headline import headline
-from veracity.report.factuality_tables import card_table, confidence_table, short_table
+from veracity.report.factuality_tables import card_table, confidence_table, short_table, win_table
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -32,8 +33,10 @@ def print_factuality_summary(run_folder: Path, console: Console) -> None:
     console.print(Padding(Text(headline(contents), style="bold"), (1, 0)))
     for table in (short_table(contents), confidence_table(contents), card_table(contents)):
         if table is not None:
-            _print_table(table, console)
-    console.print("Intervals and long answers are in the report.", style="bright_black")
+            _print_table(_without_intervals(table), console)
+    if (wins := win_table(contents)) is not None:
+        _print_table(wins, console)
+    console.print("All intervals and the scores of long answers are in the report.", style="bright_black")
     listed = Grid.grid(padding=(0, 2, 0, 0))
     listed.add_column(no_wrap=True)
     for check in contents.checks:
@@ -45,8 +48,12 @@ def print_factuality_summary(run_folder: Path, console: Console) -> None:
         console.print(f"the {judge} failed on {percent(share)} of {share.n:,} rows", style="bold red", markup=False)
 
 
+def _without_intervals(table: Table) -> Table:
+    """Values alone: there are so many columns that intervals would not fit."""
+    return replace(table, rows=[[cell.split(" [")[0] for cell in row] for row in table.rows])
+
+
 def _print_table(table: Table, console: Console) -> None:
-    """Values alone: intervals would not fit."""
     from rich.table import Table as Grid
     from rich.text import Text
 
@@ -54,6 +61,6 @@ def _print_table(table: Table, console: Console) -> None:
     for head in table.header:
         grid.add_column(head, justify="left" if head == table.header[0] else "right", no_wrap=True)
     for row in table.rows:
-        grid.add_row(*[Text(cell.split(" [")[0]) for cell in row])
+        grid.add_row(*[Text(cell) for cell in row])
     console.print(Text(table.title, style="bold"))
     console.print(grid)
