@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from veracity.core.errors import ConfigError
 from veracity.knowledge.passages import PassageSettings, passages
-from veracity.knowledge.sentences import sentences
+from veracity.core.sentences import sentences
 
 
 def text_of(lengths: list[int]) -> str:

@@ -5,16 +5,13 @@ What is in the rows is no concern of this module; `dataset` validates them. Ever
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
 from veracity.core.errors import DataError
-from veracity.world.imports import read_text
-from veracity.world.imports_table import jsonl_records
+from veracity.core.text_rows import csv_records, jsonl_records, read_text
 
 Record = dict[str, Any]
 Records = Iterator[tuple[int, Record]]
@@ -52,23 +49,10 @@ def read_table(path: Path, lists: Sequence[str] = (), column: str = "") -> Recor
 
 
 def _csv(path: Path, separator: str) -> Records:
-    reader = csv.reader(io.StringIO(read_text(path), newline=""), delimiter=separator, strict=True)
-    line = 1
-    try:
-        header = [cell.strip() for cell in next(reader)]
+    def check_header(header: Sequence[str]) -> None:
         _check_header(path, header, separator)
-        line = reader.line_num + 1
-        for cells in reader:
-            start, line = line, reader.line_num + 1
-            if not cells:
-                continue
-            if len(cells) != len(header):
-                problem = f"has {len(cells)} cells, but the header has {len(header)} columns; put quotation marks "
-                raise DataError(problem + f"around cells that hold {separator!r}", path=path, line=start)
-            yield start, dict(zip(header, cells, strict=True))
-    except csv.Error as error:
-        problem = f"is not valid CSV: {error}; close every quotation mark that a cell opens"
-        raise DataError(problem, path=path, line=line) from error
+
+    return csv_records(path, read_text(path), check_header, separator)
 
 
 def _check_header(path: Path, header: Sequence[str], separator: str) -> None:

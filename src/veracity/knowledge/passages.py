@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from veracity.core.errors import ConfigError
-from veracity.knowledge.sentences import sentences
+from veracity.core.sentences import sentences
 
 RULES = 1
 """Number of these rules and of those for sentences; part of an index's key."""

@@ -68,8 +68,18 @@ def bootstrap_statistic(
     if count < 2:
         return Estimate(value, math.nan, math.nan, math.nan, n, count, direction, null)
     draws = statistic(_resampled_means(sums, sizes, seed, resamples))
+    return estimate_from_draws(value, draws, n, count, confidence, direction, null)
+
+
+def estimate_from_draws(
+    value: float, draws: Floats, n: int, count: int, confidence: float, direction: Direction, null: float | None
+) -> Estimate:
+    """`value` of n rows in `count` clusters, with the expanded percentile interval of its bootstrap `draws`.
+
+    There is no interval with fewer than two clusters, or if more than a tenth of the draws are not finite.
+    """
     finite = draws[np.isfinite(draws)]
-    if finite.size < 0.9 * resamples or not math.isfinite(value):
+    if count < 2 or finite.size < 0.9 * draws.size or not math.isfinite(value):
         return Estimate(value, math.nan, math.nan, math.nan, n, count, direction, null)
     low, high = np.quantile(finite, expanded_tails(count, confidence))
     return Estimate(value, float(finite.std(ddof=1)), float(low), float(high), n, count, direction, null)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Hashable, Sequence
 import numpy as np
 
 from veracity.core.estimate import Direction, Estimate
-from veracity.stats.cluster import BLOCK, Floats, cluster_codes, expanded_tails
+from veracity.stats.cluster import BLOCK, Floats, cluster_codes, estimate_from_draws
 
 Weighted = Callable[[Floats], Floats]
 """From weights (draws × rows), whole numbers from 0, to one value a draw; NaN where it is undefined."""
@@ -40,11 +40,7 @@ def bootstrap_weighted(
     if not math.isfinite(value):
         return Estimate(math.nan, math.nan, math.nan, math.nan, 0, 0, direction, null)
     draws = _draws(statistic, codes, count, seed, resamples) if count > 1 else np.array([])
-    finite = draws[np.isfinite(draws)]
-    if finite.size < 0.9 * resamples:
-        return Estimate(value, math.nan, math.nan, math.nan, n, count, direction, null)
-    low, high = np.quantile(finite, expanded_tails(count, confidence))
-    return Estimate(value, float(finite.std(ddof=1)), float(low), float(high), n, count, direction, null)
+    return estimate_from_draws(value, draws, n, count, confidence, direction, null)
 
 
 def _draws(statistic: Weighted, codes: np.ndarray, count: int, seed: int, resamples: int) -> Floats:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -11,11 +10,12 @@ from pathlib import Path
 from typing import Literal
 
 from veracity.core.errors import DataError
+from veracity.core.text_rows import jsonl_records, read_text
 from veracity.world.facts import Fact, FactSet
 from veracity.world.imports_complete import relation_wordings, table_facts
 from veracity.world.imports_documents import read_yaml
 from veracity.world.imports_rows import refuse_repeats
-from veracity.world.imports_table import csv_records, jsonl_records, validated_rows
+from veracity.world.imports_table import fact_records, validated_rows
 from veracity.world.imports_yaml import is_formatted, paper_fact
 
 TEMPLATES = "templates.yaml"
@@ -92,7 +92,7 @@ def _file_facts(path: Path, seed: int) -> list[Fact]:
     layout = _layout(path, text)
     if layout == "yaml":
         return _yaml_facts([path], seed)
-    entries = validated_rows(path, csv_records(path, text) if layout == "csv" else jsonl_records(path, text))
+    entries = validated_rows(path, fact_records(path, text) if layout == "csv" else jsonl_records(path, text))
     beside = path.with_name(TEMPLATES)
     wordings = relation_wordings(read_yaml(beside, read_text(beside))) if beside.is_file() else {}
     return table_facts(path, entries, wordings, seed=seed)
@@ -107,25 +107,6 @@ def _layout(path: Path, text: str) -> Layout:
     if first == "---" or re.match(r"[\w-]+:(\s|$)", first):
         return "yaml"
     return ending or "csv"
-
-
-def read_text(path: Path) -> str:
-    """The text of a UTF-8 file without byte-order mark. Raises DataError with the line of the first wrong byte."""
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise DataError(f"cannot be read ({error.strerror}); check its permissions", path=path) from error
-    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        raise DataError("is UTF-16; save it as UTF-8", path=path, line=1)
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data[: error.start].count(b"\n") + 1
-        problem = f"is not UTF-8 (byte 0x{data[error.start]:02x}, perhaps Latin-1); save it as UTF-8"
-        raise DataError(problem, path=path, line=line) from error
-    if not text.strip():
-        raise DataError("is empty; write its rows into it", path=path)
-    return text
 
 
 def _without_ambiguous_reverse(facts: Sequence[Fact]) -> list[Fact]:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any
 
 from pydantic import Field, ValidationError
 
 from veracity.core.errors import DataError
 from veracity.core.registry import nearest
+from veracity.core.text_rows import csv_records
 from veracity.world.facts import ValueKind
 from veracity.world.imports_rows import Location, Name, Names, Questions, ReverseQuestion, Row, Statements, data_error
 
@@ -66,25 +66,10 @@ class Entry:
     row: TableRow
 
 
-def csv_records(path: Path, text: str) -> Iterator[tuple[int, dict[str, Any]]]:
-    """(line, cells by column) of each row. Raises DataError for a wrong header, ragged rows and open quotes."""
-    reader, line = csv.reader(io.StringIO(text, newline=""), strict=True), 1
-    try:
-        header = [cell.strip() for cell in next(reader)]
-        _check_header(path, header)
-        line = reader.line_num + 1
-        for cells in reader:
-            start, line = line, reader.line_num + 1
-            if not cells:
-                continue
-            if len(cells) != len(header):
-                problem = f"has {len(cells)} cells, but the header has {len(header)} columns; put quotation marks "
-                raise DataError(problem + "around cells that hold commas", path=path, line=start)
-            record = dict(zip(header, cells, strict=True))
-            yield start, {k: _cell_list(path, start, k, v) if k in LISTS else v for k, v in record.items()}
-    except csv.Error as error:
-        problem = f"is not valid CSV: {error}; close every quotation mark that a cell opens"
-        raise DataError(problem, path=path, line=line) from error
+def fact_records(path: Path, text: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    """(line, cells by column, lists read) of each row of a CSV. Raises DataError, as `csv_records`."""
+    for line, record in csv_records(path, text, partial(_check_header, path)):
+        yield line, {k: _cell_list(path, line, k, v) if k in LISTS else v for k, v in record.items()}
 
 
 def _check_header(path: Path, header: Sequence[str]) -> None:
@@ -117,39 +102,6 @@ def _cell_list(path: Path, line: int, field: str, cell: str) -> list[Any] | None
         problem = f"begins with [ but is not a JSON list ({error.msg}); correct it or separate the parts by |"
         raise DataError(problem, path=path, line=line, field=field) from error
     return list(items)
-
-
-def jsonl_records(path: Path, text: str) -> Iterator[tuple[int, dict[str, Any]]]:
-    """(line, fields) of each line. Raises DataError for torn lines, NaN, repeated keys and lines that are no object."""
-    lines = text.split("\n")
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
-
-        def refuse_constant(constant: str, number: int = number) -> NoReturn:
-            what = f"holds {constant}, which marks a missing value; write the real one"
-            raise DataError(what, path=path, line=number)
-
-        def once(pairs: list[tuple[str, Any]], number: int = number) -> dict[str, Any]:
-            keys = [k for k, _ in pairs]
-            repeated = next((k for k in keys if keys.count(k) > 1), None)
-            if repeated is not None:
-                raise DataError("stands twice in one object; keep one", path=path, line=number, field=repeated)
-            return dict(pairs)
-
-        try:
-            record = json.loads(line, parse_constant=refuse_constant, object_pairs_hook=once)
-        except json.JSONDecodeError as error:
-            torn = number == len(lines)
-            remedy = "the file seems cut off here; write it anew or remove the line" if torn else "correct it"
-            problem = f"is not valid JSON ({error.msg} at column {error.colno}); {remedy}"
-            raise DataError(problem, path=path, line=number) from error
-        except RecursionError as error:
-            raise DataError("is nested too deeply to be a row; correct it", path=path, line=number) from error
-        if not isinstance(record, dict):
-            problem = f"must be a JSON object {{…}}, one a line, not a {type(record).__name__}"
-            raise DataError(problem, path=path, line=number)
-        yield number, record
 
 
 def validated_rows(path: Path, records: Iterator[tuple[int, dict[str, Any]]]) -> list[Entry]:
