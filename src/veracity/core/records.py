@@ -5,23 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from veracity.core.requests import Message
-
 Verdict3 = Literal["supported", "refuted", "not_enough"]
 Status = Literal["ok", "abstained", "zero_claims", "no_evidence", "parse_failed", "judge_failed", "request_failed"]
 """Why a row has, or has not, a value. These are different states: each is counted, none becomes a number."""
-
-
-@dataclass(frozen=True, slots=True)
-class Trajectory:
-    """How a model answered a problem."""
-
-    problem: str
-    """Id of the problem."""
-    replicate: int
-    messages: tuple[Message, ...]
-    model: str
-    """Identity of the model, a content hash or the provider's id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,26 +29,6 @@ class Verdict:
     status: Status
     evidence: tuple[str, ...] = ()
     """Ids of the facts or passages that decided."""
-
-
-@dataclass(frozen=True, slots=True)
-class Belief:
-    """A probability over a problem's options, in canonical order; None unless `status` is ok."""
-
-    problem: str
-    step: int
-    probabilities: tuple[float, ...] | None
-    status: Status
-
-
-@dataclass(frozen=True, slots=True)
-class MetricRow:
-    """One value of one metric for one item; `value` is None unless `status` is ok."""
-
-    item: str
-    metric: str
-    value: float | None
-    status: Status
 
 
 @dataclass(frozen=True, slots=True)
