@@ -13,10 +13,24 @@ import typer
 from typer.core import TyperGroup
 
 from veracity import __version__
-from veracity.cli import batches, compare, doctor, domains, keys, models, recipes, runs, serve, sweep, tiny, world
+from veracity.cli import (
+    batches,
+    compare,
+    doctor,
+    domains,
+    keys,
+    launch,
+    models,
+    recipes,
+    runs,
+    serve,
+    sweep,
+    tiny,
+    world,
+)
 from veracity.core.errors import VeracityError
 
-RESUMABLE = ("demo", "run", "sweep", "tiny")
+RESUMABLE = ("demo", "launch", "run", "sweep", "tiny")
 """Commands that continue where they were stopped when they are given again."""
 
 
@@ -56,6 +70,7 @@ app = typer.Typer(
 )
 app.command()(runs.demo)
 app.command()(runs.run)
+app.command(context_settings={"allow_extra_args": True, "allow_interspersed_args": False})(launch.launch)
 app.command()(runs.report)
 app.command("runs")(runs.list_runs)
 app.command()(compare.compare)
