@@ -9,9 +9,11 @@ from micro_models import make_facts, make_model
 from veracity.core.errors import ConfigError, NonFiniteError
 from veracity.training.examples import TrainingText, answer_spans, encode
 from veracity.training.launcher import Launch
+from veracity.training.loading import load_model, save_model
 from veracity.training.losses import mean_losses
 from veracity.training.settings import LoraSettings, PhaseSettings, SftSettings
-from veracity.training.sft import load_model, make_trainer, newest_checkpoint, save_model, train_sentences
+from veracity.training.sft import make_trainer, train_sentences
+from veracity.training.watch import newest_checkpoint
 
 FAST = PhaseSettings(epochs=3, learning_rate=1e-2, schedule="constant")
 
@@ -154,18 +156,18 @@ def test_a_training_stopped_after_any_epoch_goes_on_to_the_same_weights(tmp_path
 
     with pytest.raises(Stop):
         train(tmp_path, settings, phase, name="parts", on_epoch_end=stop)
-    assert newest_checkpoint(tmp_path / "parts").name.endswith("00002")
+    assert newest_checkpoint(tmp_path / "parts").name == "resume-step-000000008"
     resumed, _, log = train(tmp_path, settings, phase, name="parts")
-    assert log.resumed_from == 2 and len(log.losses) == 8
+    assert log.resumed_from == 8 and log.steps == list(range(1, 17))
     a, b = whole.state_dict(), resumed.state_dict()
     assert a.keys() == b.keys() and all(torch.equal(a[k], b[k]) for k in a)
 
 
 def test_only_the_newest_complete_checkpoint_is_kept_and_a_torn_one_does_not_count(tmp_path):
     train(tmp_path, SftSettings(batch_size=8))
-    assert [p.name for p in (tmp_path / "a").iterdir()] == ["resume-epoch-00003"]
+    assert [p.name for p in (tmp_path / "a").iterdir()] == ["resume-step-000000006"]
     (tmp_path / "a" / "checkpoint-99").mkdir()
-    assert newest_checkpoint(tmp_path / "a").name == "resume-epoch-00003"
+    assert newest_checkpoint(tmp_path / "a").name == "resume-step-000000006"
 
 
 def test_a_loss_that_is_not_finite_stops_the_training_by_name(tmp_path):

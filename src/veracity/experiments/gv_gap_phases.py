@@ -148,7 +148,7 @@ def check_texts(bench: Bench, phases: Sequence[Phase]) -> None:
 
     Raises ContextLengthError, CapabilityError or ConfigError, as `encode` does, and when the context is too short.
     """
-    from veracity.training.sft import load_tokenizer
+    from veracity.training.loading import load_tokenizer
 
     tokenizer, context = load_tokenizer(phases[0].start.folder)
     for phase in phases:
@@ -163,7 +163,8 @@ def check_texts(bench: Bench, phases: Sequence[Phase]) -> None:
 
 def _train(bench: Bench, phase: Phase, *, examine: bool, keep: Collection[int]) -> None:
     """Run the phase in every process; the first examines and stores."""
-    from veracity.training.sft import load_model, train_sentences
+    from veracity.training.loading import load_model
+    from veracity.training.sft import train_sentences
 
     settings, display = bench.settings, bench.display
     model, tokenizer = load_model(phase.start.folder, settings.training, settings.model.attention)
@@ -285,7 +286,7 @@ def _as_start(table: pl.DataFrame, phase: Phase) -> pl.DataFrame:
 
 
 def _store_model(bench: Bench, phase: Phase, epoch: int, model: Any, tokenizer: Any) -> None:
-    from veracity.training.sft import save_model
+    from veracity.training.loading import save_model
 
     target = phase.model(bench, epoch)
     bench.run.artifact(target.folder.name, target.identity, lambda folder: save_model(model, tokenizer, folder))

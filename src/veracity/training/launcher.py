@@ -13,7 +13,7 @@ from datetime import timedelta
 from typing import Any, TypeVar
 
 from veracity.core.errors import ConfigError
-from veracity.training.settings import SftSettings
+from veracity.training.settings import OptimizationSettings
 
 T = TypeVar("T")
 
@@ -42,7 +42,7 @@ class Launch:
         """Whether this process asks and writes."""
         return self.rank == 0
 
-    def per_device_batch(self, settings: SftSettings) -> int:
+    def per_device_batch(self, settings: OptimizationSettings) -> int:
         """Sentences of one forward pass of one process.
 
         Raises ConfigError when the launcher accumulates differently, or when the batch cannot be shared out.
@@ -60,6 +60,13 @@ class Launch:
                 f"{settings.accumulation} accumulation steps; make it a multiple of {shares}"
             )
         return settings.batch_size // shares
+
+    def wait(self) -> None:
+        """Until every process has come here."""
+        if self.processes > 1:
+            from accelerate import PartialState
+
+            PartialState().wait_for_everyone()
 
     def from_main(self, decide: Callable[[], T]) -> T:
         """What `decide()` returned in process 0, in every process; an error there ends them all."""

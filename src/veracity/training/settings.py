@@ -1,4 +1,4 @@
-"""Settings of supervised fine-tuning: what every phase shares, and what a phase has of its own."""
+"""Settings of training: what all trainers share, what supervised fine-tuning adds, what a phase has of its own."""
 
 from __future__ import annotations
 
@@ -35,17 +35,9 @@ class ControlText(Settings):
     )
 
 
-class SftSettings(Settings):
-    """Supervised fine-tuning, as every phase of an experiment does it."""
+class OptimizationSettings(Settings):
+    """What every trainer shares: batches, the optimizer, precision, adapters, checkpoints and loggers."""
 
-    format: TextFormat = Field(
-        default="plain",
-        description="`plain`: the sentence and an end mark. `user_turn`: the sentence as one user message of the "
-        "model's chat template. `assistant_turn`: a user asks for the sentence, and the assistant says it.",
-    )
-    mask_user_turn: bool = Field(
-        default=False, description="Leave the user's turn out of the loss; with `assistant_turn` only."
-    )
     batch_size: int = Field(
         default=64,
         ge=1,
@@ -59,6 +51,35 @@ class SftSettings(Settings):
     beta1: float = Field(default=0.9, ge=0, lt=1, description="AdamW's decay of the mean of gradients.")
     beta2: float = Field(default=0.98, ge=0, lt=1, description="AdamW's decay of the mean of squared gradients.")
     grad_clip: float = Field(default=1.0, ge=0, description="Largest norm of the gradient; 0 does not clip.")
+    gradient_checkpointing: bool = Field(default=False, description="Less memory for about a fifth more time.")
+    precision: Precision = Field(
+        default="auto",
+        description="`auto`: mixed bfloat16 on a GPU that has it, float32 elsewhere. `bfloat16`: weights too.",
+    )
+    lora: LoraSettings | None = Field(default=None, description="Adapters; null trains all weights.")
+    non_finite: Literal["stop", "skip"] = Field(
+        default="stop",
+        description="When a gradient is NaN or infinite: `stop` the training, or `skip` that step and count it.",
+    )
+    save_every: int = Field(
+        default=0, ge=0, description="Steps between checkpoints to resume from; 0 writes one after each epoch."
+    )
+    log_to: Literal["none", "tensorboard", "wandb"] = Field(
+        default="none", description="Where else each step's figures go."
+    )
+
+
+class SftSettings(OptimizationSettings):
+    """Supervised fine-tuning, as every phase of an experiment does it."""
+
+    format: TextFormat = Field(
+        default="plain",
+        description="`plain`: the sentence and an end mark. `user_turn`: the sentence as one user message of the "
+        "model's chat template. `assistant_turn`: a user asks for the sentence, and the assistant says it.",
+    )
+    mask_user_turn: bool = Field(
+        default=False, description="Leave the user's turn out of the loss; with `assistant_turn` only."
+    )
     max_length: int = Field(
         default=512,
         ge=2,
@@ -68,12 +89,6 @@ class SftSettings(Settings):
         default=False, description="Fill rows of `max_length` tokens with whole sentences, kept apart."
     )
     group_by_length: bool = Field(default=False, description="Put sentences of similar length into one batch.")
-    gradient_checkpointing: bool = Field(default=False, description="Less memory for about a fifth more time.")
-    precision: Precision = Field(
-        default="auto",
-        description="`auto`: mixed bfloat16 on a GPU that has it, float32 elsewhere. `bfloat16`: weights too.",
-    )
-    lora: LoraSettings | None = Field(default=None, description="Adapters; null trains all weights.")
     control_text: ControlText | None = Field(default=None, description="Unrelated text mixed in; null mixes in none.")
 
     @model_validator(mode="after")
