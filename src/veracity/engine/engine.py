@@ -47,6 +47,11 @@ class Engine:
         self._purse = Purse(Budget() if budget is None else budget, budgets or {}, self._backends)
         self._progress = progress
 
+    def cast(self, role: str, backend: Backend) -> None:
+        """Let `backend` play `role` from the next run on, in place of whoever did: a model that was trained meanwhile."""
+        self._backends[role] = backend
+        self._purse.admit(role)
+
     @property
     def spent(self) -> Tally:
         """A copy of the counts of calls, tokens and money over this engine's life."""

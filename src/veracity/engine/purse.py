@@ -64,6 +64,10 @@ class Purse:
         self._limited = [role for role in self._roles if role in budgets]
         self._waiting: set[asyncio.Event] = set()
 
+    def admit(self, role: str) -> None:
+        """Count what `role` spends, too; one that was known keeps its account."""
+        self._roles.setdefault(role, _Account(Budget()))
+
     @property
     def total(self) -> Tally:
         """The counts of all roles together."""

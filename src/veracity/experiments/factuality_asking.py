@@ -20,7 +20,7 @@ from veracity.models.system_prompts import system_prompt
 if TYPE_CHECKING:
     import polars as pl
 
-    from veracity.experiments.factuality_bench import Worker
+    from veracity.experiments.desk import Works
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ def system_text(arm: str) -> str | None:
     return None if prompt is None else prompt.text
 
 
-def replies(worker: Worker, stage: str, problems: Sequence[Problem], askings: Sequence[Asking]) -> pl.DataFrame:
+def replies(worker: Works, stage: str, problems: Sequence[Problem], askings: Sequence[Asking]) -> pl.DataFrame:
     """Ask every problem in every way: one row a reply, or one for each reply that could not be had.
 
     Columns: item, arm, sample, prompt, reply (null if the request failed), finish, status (`ok`, `request_failed`),

@@ -128,6 +128,11 @@ class Worker:
     failures: list[tuple[str, Failure]] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
 
+    @property
+    def backends(self) -> Mapping[str, Backend]:
+        """Who plays each role."""
+        return self.bench.backends
+
     @cached_property
     def engine(self) -> Engine:
         """One for the whole run, so that its budget is the run's."""

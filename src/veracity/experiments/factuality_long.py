@@ -22,7 +22,7 @@ from veracity.judging.verifying.evidence import EvidenceSettings, verify_with_ev
 if TYPE_CHECKING:
     import polars as pl
 
-    from veracity.experiments.factuality_bench import Worker
+    from veracity.experiments.desk import Works
     from veracity.experiments.factuality_settings import LongSettings
 
 
@@ -34,7 +34,7 @@ class Extraction:
     claims: pl.DataFrame
 
 
-def extract(worker: Worker, settings: LongSettings, problems: Sequence[Problem], replies: pl.DataFrame) -> Extraction:
+def extract(worker: Works, settings: LongSettings, problems: Sequence[Problem], replies: pl.DataFrame) -> Extraction:
     """List the claims of every response; one that abstains or could not be had makes none, and says so."""
     from veracity.metrics.claim_rows import CLAIMS, RESPONSES
 
@@ -65,7 +65,7 @@ def extraction(problem: Problem, response: str, settings: LongSettings) -> Progr
     return EXTRACTORS.get(settings.extractor)(problem, response, ExtractorSettings(abstains=abstains))
 
 
-def verify(worker: Worker, settings: LongSettings, problems: Sequence[Problem], claims: pl.DataFrame) -> pl.DataFrame:
+def verify(worker: Works, settings: LongSettings, problems: Sequence[Problem], claims: pl.DataFrame) -> pl.DataFrame:
     """Judge every claim by evidence from the corpus: the claims table."""
     from veracity.metrics.claim_rows import CLAIMS
 

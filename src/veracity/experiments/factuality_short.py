@@ -23,7 +23,7 @@ from veracity.judging.grading.rules import grade_by_complete_aliases, grade_with
 if TYPE_CHECKING:
     import polars as pl
 
-    from veracity.experiments.factuality_bench import Worker
+    from veracity.experiments.desk import Works
     from veracity.experiments.factuality_settings import ShortSettings
 
 
@@ -50,9 +50,9 @@ def answers_in(replies: pl.DataFrame, problems: Sequence[Problem], settings: Sho
     return found
 
 
-def grades(worker: Worker, stage: str, answers: Sequence[Answer]) -> list[Grade | None]:
+def grades(worker: Works, stage: str, answers: Sequence[Answer]) -> list[Grade | None]:
     """The grade of each answer that has a text, in their order; equal answers to a question are graded once."""
-    judge = JudgeSettings() if "judge" in worker.bench.backends else None
+    judge = JudgeSettings() if "judge" in worker.backends else None
     texts = {(a.problem.id, a.text): (a.problem, a.text) for a in answers if a.text is not None}
     programs = {
         f"{number}/{problem.id}": grade(problem, text, judge, rules=rules_of(problem))
@@ -88,7 +88,7 @@ def answer_rows(
     return ANSWERS.frame(rows)
 
 
-def confidences(worker: Worker, settings: ShortSettings, answers: Sequence[Answer], seed: int) -> pl.DataFrame:
+def confidences(worker: Works, settings: ShortSettings, answers: Sequence[Answer], seed: int) -> pl.DataFrame:
     """How sure the model is of its greedy answers, by every method: one row an answer and method.
 
     Columns: item, arm, sample, method, score, probability, status (of the program, or `request_failed`).

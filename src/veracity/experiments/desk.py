@@ -1,0 +1,218 @@
+"""The desk of an experiment that trains: one engine for all its stages, with a policy that changes as models are made.
+
+Judges and the corpus play their roles from the first stage to the last. The policy is whichever model a stage is about:
+it is opened when something must be asked of it, and not where the ledger's or the run's tables have everything.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cache, cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+from pydantic import Field
+
+from veracity.core.config import Settings
+from veracity.core.identity import content_hash
+from veracity.core.records import Failure
+from veracity.core.requests import Backend, Program
+from veracity.engine import Budget, Engine
+from veracity.experiments.factuality_bench import ledger_file, open_roles
+from veracity.experiments.factuality_settings import BudgetSettings
+
+if TYPE_CHECKING:
+    import polars as pl
+    from rich.console import Console
+
+    from veracity.engine.progress import Progress
+    from veracity.store.ledger import Ledger
+    from veracity.store.run import Run
+
+T = TypeVar("T")
+POLICY = "policy"
+"""The role of the model that a stage is about."""
+
+
+class RoleSettings(Settings):
+    """Who judges, where evidence is, what it may cost."""
+
+    judge: str | None = Field(default=None, description="Grades what rules leave open; null: such answers have none.")
+    extractor: str | None = Field(default=None, description="The model that lists claims; null for the judge.")
+    verifier: str | None = Field(default=None, description="The model that verifies claims; null for the judge.")
+    nli: str | None = Field(default=None, description="The NLI model, as `nli/FOLDER`, where a program asks for one.")
+    oracle: str | None = Field(
+        default=None, description="Whose sampled answers tell how sure a claim is, where a program asks for that."
+    )
+    corpus: str | None = Field(
+        default="world", description="Where evidence is: `world`, a folder, a dump, an SQLite file; null for none."
+    )
+    budget: BudgetSettings = Field(default_factory=BudgetSettings, description="What the run may spend over all roles.")
+
+    def names(self) -> dict[str, str]:
+        """Role → model; roles that nobody plays are left out."""
+        named = {
+            "judge": self.judge,
+            "extractor": self.extractor or self.judge,
+            "verifier": self.verifier or self.judge,
+            "nli": self.nli,
+            "oracle": self.oracle,
+        }
+        return {role: name for role, name in named.items() if name}
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """A model to be sampled or evaluated, and what its tables are kept under."""
+
+    model: str
+    """As everywhere: `tiny`, `hf/org/name`, a folder."""
+    key: str
+    """Content hash of the model, or of all that it was made from."""
+
+
+class Works(Protocol):
+    """Whoever runs the programs of a stage."""
+
+    seconds: dict[str, float]
+    """How long each stage took so far."""
+
+    @property
+    def backends(self) -> Mapping[str, Backend]:
+        """Who plays each role."""
+        ...
+
+    def run(self, stage: str, programs: Mapping[str, Program[T]]) -> dict[str, T | Failure]:
+        """Every program's value or `Failure`, in the order given."""
+        ...
+
+
+@dataclass
+class Desk:
+    """Runs programs within one budget; keeps what failed, how long each stage took, and the run's tables."""
+
+    run_folder: Run
+    cast: dict[str, Backend]
+    """Who plays each role now."""
+    ledger: Ledger
+    budget: BudgetSettings
+    progress: Callable[[Progress], None]
+    runner: asyncio.Runner
+    failures: list[tuple[str, Failure]] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=dict)
+    tables: dict[str, pl.DataFrame] = field(default_factory=dict)
+    """What is stored so far, by stage."""
+    keys: dict[str, str] = field(default_factory=dict)
+    _playing: str = ""
+
+    @cached_property
+    def engine(self) -> Engine:
+        """One for the whole run, so that its budget is the run's."""
+        return Engine(self.cast, self.ledger, Budget(**self.budget.model_dump()), self.progress)
+
+    @property
+    def backends(self) -> Mapping[str, Backend]:
+        """Who plays each role now."""
+        return self.cast
+
+    def identity(self, role: str) -> str:
+        """Of whoever plays `role`; empty where nobody does."""
+        return self.cast[role].identity if role in self.cast else ""
+
+    def play(self, policy: Policy) -> None:
+        """Let `policy` be asked from now on; the one before it is let go."""
+        if self._playing != policy.key:
+            from veracity.models.resolve import open_model
+
+            self.cast[POLICY] = open_model(policy.model)
+            self.engine.cast(POLICY, self.cast[POLICY])
+            self._playing = policy.key
+
+    def run(self, stage: str, programs: Mapping[str, Program[T]]) -> dict[str, T | Failure]:
+        """Every program's value or `Failure`, in the order given; failures are kept under the stage's name."""
+        with self.timed(stage):
+            results = self.runner.run(self.engine.run_async(programs))
+        self.failures += [(stage, result) for result in results.values() if isinstance(result, Failure)]
+        return results
+
+    def store(self, name: str, inputs: Any, compute: Callable[[], pl.DataFrame]) -> pl.DataFrame:
+        """The stage's table: read if it is stored under the hash of `inputs`, else computed and stored.
+
+        What failed while it was made is stored beside it, first, so that a table that is there has its failures too.
+        """
+        key, made = content_hash(inputs), cache(compute)
+        if not self.run_folder.has_table(name, key):
+            self.run_folder.table(f"failures.{name}", key, lambda: self._failures_of(made))
+        self.keys[name], self.tables[name] = key, self.run_folder.table(name, key, made)
+        return self.tables[name]
+
+    def model(self, name: str, inputs: Any, train: Callable[[Path], object]) -> Policy:
+        """The trained model of a stage, kept in the run's `artifacts`: there, or made by `train(folder)`."""
+        key = content_hash(inputs)
+        with self.timed(f"train {name}"):
+            folder = self.run_folder.artifact(name, key, lambda made: _ignore(train(made)))
+        self.keys[name] = key
+        return Policy(str(folder), key)
+
+    def all_failures(self) -> pl.DataFrame:
+        """Those of all stages: stage, item, kind, reason."""
+        import polars as pl
+
+        return pl.concat([self.run_folder.read_table(f"failures.{name}") for name in self.tables])
+
+    @contextmanager
+    def timed(self, stage: str) -> Iterator[None]:
+        """Add the seconds of the block to those of `stage`."""
+        started = time.monotonic()
+        try:
+            yield
+        finally:
+            self.seconds[stage] = self.seconds.get(stage, 0.0) + time.monotonic() - started
+
+    def _failures_of(self, made: Callable[[], pl.DataFrame]) -> pl.DataFrame:
+        import polars as pl
+
+        before = len(self.failures)
+        made()
+        rows = [{"stage": stage, **failure.as_row()} for stage, failure in self.failures[before:]]
+        return pl.DataFrame(rows, schema=dict.fromkeys(("stage", "item", "kind", "reason"), pl.String))
+
+
+@contextmanager
+def open_desk(run: Run, roles: RoleSettings, console: Console) -> Iterator[Desk]:
+    """The desk of a run, with its judges, corpus and the project's ledger open.
+
+    Raises:
+        ConfigError: a model that does not exist.
+        ModelError: a model that cannot be loaded.
+        DataError: a corpus that cannot be read.
+    """
+    from veracity.engine.display import Display
+    from veracity.store.ledger import Ledger
+
+    cast = open_roles(roles.names(), roles.corpus)
+    unpriced = [role for role, backend in cast.items() if getattr(backend, "price", None) is None]
+    with Ledger(ledger_file()) as ledger, asyncio.Runner() as runner, Display(console, unpriced=unpriced) as display:
+        yield Desk(run, cast, ledger, roles.budget, display, runner)
+
+
+def policy_of(model: str) -> Policy:
+    """A model that exists already, by its name; it is opened to learn its identity. Raises as `open_model`."""
+    from veracity.models.resolve import open_model
+
+    return Policy(model, open_model(model).identity)
+
+
+def prompts_used(starts: Sequence[str]) -> dict[str, str]:
+    """Id → hash of the judges' prompts whose id begins with one of `starts`."""
+    from veracity.judging.prompting import prompt_hashes
+
+    return {name: digest for name, digest in prompt_hashes().items() if name.startswith(tuple(starts))}
+
+
+def _ignore(value: object) -> None:
+    """A trainer's log is written by the trainer; a stage returns nothing."""
