@@ -1,4 +1,8 @@
-"""TruthRL's ternary reward: right, declined, wrong (Wei et al., 2025, arXiv 2509.25760, §3)."""
+"""TruthRL's ternary reward: right +1, declined 0, wrong −1 (Wei et al., 2025, arXiv 2509.25760, §3).
+
+The three values are published. The variant that pays for declining what lies outside the model's knowledge needs a
+probe of that knowledge beforehand, and is no function of a group.
+"""
 
 from __future__ import annotations
 
