@@ -83,9 +83,7 @@ def launch_command(
 def require_deepspeed(chosen: Cluster) -> None:
     """Refuse, with what to install, a cluster that needs DeepSpeed where it is missing (MissingExtraError)."""
     if chosen.deepspeed and find_spec("deepspeed") is None:
-        raise MissingExtraError(
-            f"{chosen.name} needs DeepSpeed: pip install 'veracity[deepspeed]', or choose one of the fsdp clusters"
-        )
+        raise MissingExtraError("deepspeed", "deepspeed", f"the cluster {chosen.name} (the fsdp ones need none)")
 
 
 def _read(file: Path) -> Cluster:
