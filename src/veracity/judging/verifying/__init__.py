@@ -2,7 +2,6 @@
 
 from veracity.judging.verifying.base import (
     VERIFIERS,
-    ClaimLabel,
     ClaimStatus,
     Judged,
     Verifier,
@@ -14,7 +13,6 @@ from veracity.judging.verifying.base import (
 
 __all__ = [
     "VERIFIERS",
-    "ClaimLabel",
     "ClaimStatus",
     "Judged",
     "Verifier",

@@ -11,12 +11,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from veracity.core.judged import ClaimLabel
 from veracity.core.records import Status, Verdict
 from veracity.core.registry import Registry
 from veracity.core.requests import Passage, Program
 from veracity.judging.prompting import prompt_hashes
 
-ClaimLabel = Literal["supported", "refuted", "not_enough", "irrelevant"]
 ClaimStatus = Literal["judged", "judge_failed", "no_evidence", "request_failed"]
 """As in the claims table. `judge_failed`: the judge answered something that its prompt did not ask for."""
 

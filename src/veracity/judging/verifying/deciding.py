@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from veracity.core.judged import ClaimLabel
 from veracity.core.requests import Passage
-from veracity.judging.verifying.base import ClaimLabel, VerifierSettings
+from veracity.judging.verifying.base import VerifierSettings
 from veracity.judging.verifying.quantities import missing
 
 

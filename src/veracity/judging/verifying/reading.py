@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from veracity.core.judged import ClaimLabel
 from veracity.core.requests import Sample
-from veracity.judging.verifying.base import ClaimLabel
 
 LABELS: Mapping[str, ClaimLabel] = {
     "supported": "supported",

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cache
 
+from veracity.core.judged import ClaimLabel
 from veracity.core.requests import Passage, Program
 from veracity.judging.claims.sentences import split_sentences
 from veracity.judging.templates import Statement, TemplateReader
-from veracity.judging.verifying.base import NO_EVIDENCE, ClaimLabel, Judged, Verifier, VerifierSettings, verifier
+from veracity.judging.verifying.base import NO_EVIDENCE, Judged, Verifier, VerifierSettings, verifier
 from veracity.world import World
 from veracity.world.language import Language
 from veracity.world.tiny import tiny_world
