@@ -7,6 +7,7 @@ from pathlib import Path
 from typer.testing import CliRunner
 
 from veracity.cli.app import app
+from veracity.domains import SHARES, open_domain
 
 FIXTURES = Path(__file__).parents[1] / "domains" / "fixtures"
 
@@ -33,3 +34,14 @@ def test_what_is_wrong_is_said(tmp_path: Path) -> None:
     path.write_text("probelm,answer\nWho?,I\n", encoding="utf-8")
     wrong = CliRunner().invoke(app, ["domains", "show", f"simpleqa?path={path}"])
     assert wrong.exit_code == 1 and "did you mean 'probelm'" in wrong.output
+
+
+def test_all_splits_are_shown_together_and_an_empty_one_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "one.csv"
+    path.write_text("problem,answer\nWhat is the capital of Peru?,Lima\n", encoding="utf-8")
+    domain = open_domain(f"simpleqa?path={path}")
+    other = next(split for split in SHARES if not domain.problems(split=split))
+    empty = CliRunner().invoke(app, ["domains", "show", f"simpleqa?path={path}", "--split", other])
+    assert empty.exit_code == 0 and f"none of them is in the split '{other}'; `--split all`" in empty.output
+    whole = CliRunner().invoke(app, ["domains", "show", f"simpleqa?path={path}", "--split", "all"])
+    assert whole.exit_code == 0 and "What is the capital of Peru?" in whole.output

@@ -46,6 +46,15 @@ def test_the_same_source_item_is_in_the_same_split_in_every_domain():
     assert [bool(other.problems(split=s)) for s in SPLITS] == [bool(same.problems(split=s)) for s in SPLITS]
 
 
+def test_all_is_every_split_in_one_draw():
+    domain = numbered(50)
+    everything = domain.problems(split="all", seed=3)
+    assert len(everything) == 50 and domain.problems(7, split="all", seed=3) == everything[:7]
+    for split in SPLITS:  # the order within a split is the one of that split alone
+        own = domain.problems(split=split, seed=3)
+        assert [p for p in everything if p in own] == list(own)
+
+
 @pytest.mark.parametrize("name", ["world-qa", "world-choice"])
 def test_splits_share_no_subject_and_have_their_sizes(name):
     found = open_domain(name)

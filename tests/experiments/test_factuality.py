@@ -174,6 +174,15 @@ def test_a_budget_stops_the_run_and_a_larger_one_continues_it(place: Path) -> No
     assert asked + recalled == 90 and recalled >= 40, "what was paid for is not asked again"
 
 
+def test_a_setting_that_no_stage_depends_on_is_estimated_anew_in_the_same_folder(place: Path) -> None:
+    settings = ["short=null", "long.problems=10", "card_items=0"]
+    for k in (3, 7):
+        run = run_recipe("factuality-tiny", [*settings, f"long.k=[{k}]"], runs_folder=place, console=QUIET, name="k")
+        found = [name for name in RunFolder(run).estimates() if "f1@" in name]
+        assert found == [f"claims, none: f1@{k} (excluded)", f"claims, none: f1@{k} (as zero)"]
+        assert f"f1@{k}" in (run / "report.html").read_text("utf-8")
+
+
 @pytest.mark.parametrize(
     ("setting", "message"),
     [
@@ -183,7 +192,9 @@ def test_a_budget_stops_the_run_and_a_larger_one_continues_it(place: Path) -> No
         ("long.verifier=rules", "did you mean 'rule'"),
         ("long.samples=2", "temperature=0 gives the same answer"),
         ("short.confidence_arms=[sly]", "none of the arms"),
-        ("long.verifier=judge_text", "'verifier', which no backend plays"),
+        ("long.verifier=judge_text", "the verifier, which no model plays: set judge=MODEL or verifier=MODEL"),
+        ("long.extractor=atomic", "the extractor, which no model plays: set judge=MODEL or extractor=MODEL"),
+        ("short.problems=9999", "of its 5360 problems, so 9999 cannot be drawn; ask for fewer"),
     ],
 )
 def test_what_cannot_be_asked_is_refused_before_anything_is_written(place: Path, setting: str, message: str) -> None:

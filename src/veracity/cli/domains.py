@@ -43,7 +43,7 @@ def list_domains() -> None:
 def show(
     name: Annotated[str, typer.Argument(help="A domain, with options if it needs any: `simpleqa?path=my.csv`.")],
     n: Annotated[int, typer.Option("--n", min=0, help="How many problems to print.")] = 3,
-    split: Annotated[str, typer.Option("--split", help="From which split: train, validation or test.")] = "test",
+    split: Annotated[str, typer.Option("--split", help="From which split: train, validation, test or all.")] = "test",
     seed: Annotated[int, typer.Option("--seed", help="Which ones.")] = 0,
 ) -> None:
     """Show how many problems a domain has, whether any is asked twice, and some of them."""
@@ -57,6 +57,8 @@ def show(
     _print_summary(console, found)
     for problem in pool[:n]:
         _print_problem(console, problem)
+    if not pool:
+        console.print(f"  none of them is in the split {split!r}; `--split all` shows those of the three", markup=False)
 
 
 def _print_summary(console: Console, found: Domain) -> None:

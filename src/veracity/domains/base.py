@@ -42,18 +42,29 @@ class Domain:
     make: Callable[[], Iterable[Problem]]
     """Makes all problems, the same each time; called once, when they are first asked for."""
 
-    def problems(self, n: int | None = None, split: Split = "test", seed: int = 0) -> tuple[Problem, ...]:
+    def problems(
+        self, n: int | None = None, split: Split | Literal["all"] = "test", seed: int = 0
+    ) -> tuple[Problem, ...]:
         """`n` problems of a split, drawn without replacement; all of them, in the drawn order, if `n` is None.
+
+        Args:
+            n: How many.
+            split: `all` joins the three.
+            seed: Of the draw.
 
         Raises:
             ConfigError: no such split, or it has fewer than `n` problems.
         """
-        if split not in SHARES:
-            hint = nearest(split, list(SHARES)) or f"; known: {', '.join(SHARES)}"
+        known = [*SHARES, "all"]
+        if split not in known:
+            hint = nearest(split, known) or f"; known: {', '.join(known)}"
             raise ConfigError(f"{split!r} is no split{hint}")
-        pool = self._splits[split]
+        pool = self._all if split == "all" else self._splits[split]
         if n is not None and not 0 < n <= len(pool):
-            raise ConfigError(f"the {split} split of {self.name} has {len(pool)} problems, so {n} cannot be drawn")
+            raise ConfigError(
+                f"the split {split!r} of {self.name} has {len(pool)} of its {len(self._all)} problems, so {n} cannot "
+                "be drawn; ask for fewer, for all that are there (problems=null in a recipe), or for the split 'all'"
+            )
         return tuple(sorted(pool, key=lambda p: (derive_seed(seed, "problems", p.id), p.id))[:n])
 
     @property

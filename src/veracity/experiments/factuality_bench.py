@@ -10,14 +10,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, get_args
+from typing import TYPE_CHECKING, TypeVar
 
 from veracity.core.errors import ConfigError
-from veracity.core.identity import content_hash, derive_seed
+from veracity.core.identity import content_hash
 from veracity.core.problem import Problem
 from veracity.core.records import Failure
 from veracity.core.requests import Backend, Program
-from veracity.domains import Domain, Split, open_domain
+from veracity.domains import open_domain
 from veracity.engine import Budget, Engine
 from veracity.experiments.factuality_settings import FactualitySettings, LongSettings, ShortSettings
 
@@ -177,23 +177,22 @@ def draw_problems(asked: ShortSettings | LongSettings | None, seed: int) -> tupl
     """The drawn problems of every domain, in a fixed order; none where nothing is asked.
 
     Raises:
-        ConfigError: no such domain, too few problems, or two of the domains share an item.
+        ConfigError: no such domain, too few problems or none, or two of the domains share an item.
     """
     if asked is None:
         return ()
-    drawn = tuple(p for name in asked.domains for p in _drawn(open_domain(name), asked, seed))
+    drawn: list[Problem] = []
+    for name in asked.domains:
+        domain = open_domain(name)
+        found = domain.problems(asked.problems, asked.split, seed)
+        if not found:
+            raise ConfigError(
+                f"none of the {len(domain)} problems of {name} is in the split {asked.split!r}; set split=all"
+            )
+        drawn += found
     if twice := [item for item, count in Counter(p.id for p in drawn).items() if count > 1]:
         raise ConfigError(f"{twice[0]!r} is in two of {', '.join(asked.domains)}; ask one of them at a time")
-    return drawn
-
-
-def _drawn(domain: Domain, asked: ShortSettings | LongSettings, seed: int) -> Sequence[Problem]:
-    if asked.split != "all":
-        return domain.problems(asked.problems, asked.split, seed)
-    pool: list[Any] = [p for split in get_args(Split) for p in domain.problems(None, split, seed)]
-    if asked.problems is not None and asked.problems > len(pool):
-        raise ConfigError(f"{domain.name} has {len(pool)} problems, so {asked.problems} cannot be drawn")
-    return sorted(pool, key=lambda p: (derive_seed(seed, "problems", p.id), p.id))[: asked.problems]
+    return tuple(drawn)
 
 
 def _check_names(settings: FactualitySettings) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from veracity.core.errors import ConfigError
 from veracity.core.problem import Problem
 from veracity.core.requests import Generate, Retrieve, Sampling, Score, user
 from veracity.engine import Expected, Plan, plan_requests
@@ -28,6 +29,13 @@ FROM_SAMPLES = (
 )
 MODELLESS = ("rule", "world")
 """Programs that ask no model."""
+REMEDIES = {
+    "extractor": "set judge=MODEL or extractor=MODEL, or long.extractor=rule, which asks nobody",
+    "verifier": "set judge=MODEL or verifier=MODEL, or long.verifier=rule, which asks nobody",
+    "judge": "set judge=MODEL",
+    "nli": "set nli=nli/FOLDER",
+}
+"""What to do where nobody plays a role that is asked."""
 
 
 def plan_factuality(bench: Bench) -> Plan:
@@ -44,7 +52,10 @@ def require_abilities(bench: Bench) -> None:
         CapabilityError: a model cannot answer such a request, as log-probabilities where a provider gives none.
     """
     for one in _expected(bench):
-        check(player(bench.backends, one.request.role), one.request)
+        role = one.request.role
+        if role not in bench.backends and role in REMEDIES:
+            raise ConfigError(f"these settings ask the {role}, which no model plays: {REMEDIES[role]}")
+        check(player(bench.backends, role), one.request)
 
 
 def _expected(bench: Bench) -> Iterator[Expected]:
