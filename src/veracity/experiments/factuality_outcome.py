@@ -29,8 +29,8 @@ def conclude(stages: Stages, wall_s: float) -> None:
     from veracity.report.factuality import write_factuality_report
 
     run, bench, settings = stages.run, stages.bench, stages.bench.settings
-    run.table("failures", content_hash(stages.keys), stages.failures)
-    repeated = run.complete  # every stage was there; computing one takes the manifest away
+    run.table("failures", content_hash([stages.keys, settings]), stages.failures)
+    repeated = run.complete  # every stage was there, for the same settings; computing one takes the manifest away
     if not repeated:
         run.write_estimates(estimates_of(stages))
     spent = stages.worker.engine.spent
