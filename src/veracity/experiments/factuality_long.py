@@ -66,14 +66,16 @@ def extraction(problem: Problem, response: str, settings: LongSettings) -> Progr
 
 
 def verify(worker: Works, settings: LongSettings, problems: Sequence[Problem], claims: pl.DataFrame) -> pl.DataFrame:
-    """Judge every claim by evidence from the corpus: the claims table."""
+    """Judge every claim by evidence from the corpus: the claims table. Equal claims about a page are judged once."""
     from veracity.metrics.claim_rows import CLAIMS
 
     by_id = {p.id: p for p in problems}
     rows = claims.to_dicts()
-    programs = {str(i): verification(row["text"], page_of(by_id[row["item"]]), settings) for i, row in enumerate(rows)}
-    results = worker.run("verification", programs)
-    return CLAIMS.frame(row | judgement(results[str(i)]) for i, row in enumerate(rows))
+    asked = [(row["text"], page_of(by_id[row["item"]])) for row in rows]
+    different = list(dict.fromkeys(asked))
+    programs = {str(i): verification(text, page, settings) for i, (text, page) in enumerate(different)}
+    found = dict(zip(different, worker.run("verification", programs).values(), strict=True))
+    return CLAIMS.frame(row | judgement(found[claim]) for row, claim in zip(rows, asked, strict=True))
 
 
 def verification(claim: str, page: str | None, settings: LongSettings) -> Program[Judged]:

@@ -7,8 +7,8 @@ what it is rewarded for is decided exactly as in the table.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
@@ -26,9 +26,13 @@ from veracity.judging.judged import ClaimJudge, ShortJudging, claim_by_evidence,
 from veracity.judging.prompting import Family
 from veracity.judging.verifying import VERIFIERS, VerifierSettings
 from veracity.judging.verifying.evidence import EvidenceSettings
+from veracity.training.records import Completion, Judge
 
 if TYPE_CHECKING:
     import polars as pl
+
+
+JudgingProgram = Callable[[Problem, Completion], Program[JudgedResponse]]
 
 
 class JudgingSettings(Settings):
@@ -43,26 +47,6 @@ class JudgingSettings(Settings):
     )
     passages: int = Field(default=5, ge=1, description="Passages of evidence a claim.")
     threshold: float = Field(default=0.5, gt=0, le=1, description="Least probability of a label, where there are any.")
-
-
-class Response(Protocol):
-    """A sampled text, wherever it was made."""
-
-    @property
-    def text(self) -> str: ...  # noqa: D102
-
-    @property
-    def tokens(self) -> int: ...  # noqa: D102
-
-    @property
-    def truncated(self) -> bool: ...  # noqa: D102
-
-
-@dataclass(frozen=True, slots=True)
-class _Said:
-    text: str
-    tokens: int
-    truncated: bool
 
 
 def judged_stage(
@@ -87,7 +71,7 @@ def judge_samples(
 
     by_id = {p.id: p for p in problems}
     rows = samples.filter(samples["status"] == "ok").to_dicts()
-    said = [(by_id[r["item"]], _Said(r["reply"], r["tokens"], r["finish"] == "length")) for r in rows]
+    said = [(by_id[r["item"]], Completion(r["reply"], r["tokens"], r["finish"] == "length")) for r in rows]
     judged = judge_all(works, stage, settings, said)
     places = ("item", "cluster", "arm", "sample")
     return JUDGED.frame(
@@ -95,13 +79,11 @@ def judge_samples(
     )
 
 
-def online_judge(
-    works: Works, stage: str, settings: JudgingSettings, problems: Sequence[Problem]
-) -> Callable[[Sequence[tuple[str, Sequence[Response]]]], list[Group]]:
+def online_judge(works: Works, stage: str, settings: JudgingSettings, problems: Sequence[Problem]) -> Judge:
     """The judge that a trainer asks about what it generated: items with their completions → judged groups, in order."""
     by_id = {p.id: p for p in problems}
 
-    def judge(batch: Sequence[tuple[str, Sequence[Response]]]) -> list[Group]:
+    def judge(batch: Sequence[tuple[str, Sequence[Completion]]]) -> list[Group]:
         said = [(by_id[item], response) for item, responses in batch for response in responses]
         judged = iter(judge_all(works, stage, settings, said))
         return [Group(by_id[item], tuple(next(judged) for _ in responses)) for item, responses in batch]
@@ -110,7 +92,7 @@ def online_judge(
 
 
 def judge_all(
-    works: Works, stage: str, settings: JudgingSettings, said: Sequence[tuple[Problem, Response]]
+    works: Works, stage: str, settings: JudgingSettings, said: Sequence[tuple[Problem, Completion]]
 ) -> list[JudgedResponse]:
     """Every response judged, in order. One whose judging failed has no outcome and no claims."""
     program = judging_program(works, settings)
@@ -120,12 +102,14 @@ def judge_all(
     return [_of_response(found[(p.id, r.text)], r) for p, r in said]
 
 
-def judging_program(works: Works, settings: JudgingSettings) -> Callable[[Problem, Response], Program[JudgedResponse]]:
+def judging_program(
+    works: Works, settings: JudgingSettings
+) -> Callable[[Problem, Completion], Program[JudgedResponse]]:
     """(problem, response) → the program that judges it."""
     if settings.form == "short":
         judge = JudgeSettings() if "judge" in works.backends else None
 
-        def short(problem: Problem, said: Response) -> Program[JudgedResponse]:
+        def short(problem: Problem, said: Completion) -> Program[JudgedResponse]:
             how = ShortJudging(settings.family, judge, rules_of(problem))
             return judge_short(problem, said.text, how, tokens=said.tokens, truncated=said.truncated)
 
@@ -133,7 +117,7 @@ def judging_program(works: Works, settings: JudgingSettings) -> Callable[[Proble
     extract, by_evidence = EXTRACTORS.get(settings.extractor), _claim_judge(settings)
     how_listed = ExtractorSettings(abstains=abstains)
 
-    def long(problem: Problem, said: Response) -> Program[JudgedResponse]:
+    def long(problem: Problem, said: Completion) -> Program[JudgedResponse]:
         tokens, truncated = said.tokens, said.truncated
         return judge_long(problem, said.text, extract, how_listed, by_evidence, tokens=tokens, truncated=truncated)
 
@@ -172,7 +156,7 @@ def _claim_judge(settings: JudgingSettings) -> ClaimJudge:
     )
 
 
-def _of_response(result: JudgedResponse | Failure, said: Response) -> JudgedResponse:
+def _of_response(result: JudgedResponse | Failure, said: Completion) -> JudgedResponse:
     """Judged once for equal texts, whose lengths may still differ."""
     if isinstance(result, Failure):
         return JudgedResponse(said.text, said.tokens, said.truncated)
