@@ -217,3 +217,25 @@ def test_confidence_stands_beside_the_grade(finished: Path) -> None:
         .item()
         == 0
     )
+
+
+def test_judges_are_measured_on_the_world_wherever_the_evidence_of_the_run_is(place: Path) -> None:
+    """Two documents of one's own say nothing of the world's people; the verifier would have no evidence."""
+    corpus = place / "two documents"
+    corpus.mkdir()
+    (corpus / "Paris.txt").write_text("Paris is the capital of France. It lies on the Seine.\n", encoding="utf-8")
+    (corpus / "Lima.txt").write_text("Lima is the capital of Peru. It lies on the Pacific.\n", encoding="utf-8")
+    (place / "cities.txt").write_text("Paris\nLima\n", encoding="utf-8")
+    asked = f"long.domains=[factscore-biographies?path={place}/cities.txt]"
+    done = run_recipe(
+        "factuality-tiny",
+        ["short=null", asked, f"corpus={corpus}", "long.problems=null", "card_items=30"],
+        runs_folder=place / "runs",
+        console=QUIET,
+    )
+    contents = read_factuality(done)
+    cards = {card.judge: card for card in contents.cards}
+    assert cards["verifier"].agreement.value == 1.0 and cards["verifier"].failures.value == 0.0
+    assert contents.claims is not None
+    cited = {passage for row in contents.claims["evidence"].to_list() for passage in row}
+    assert cited == {"Lima#0", "Paris#0"}, "the run's own claims have the run's own evidence"

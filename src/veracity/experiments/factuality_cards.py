@@ -2,7 +2,8 @@
 
 * grader: answers in several wordings, right, wrong and declining, of facts drawn from the world;
 * abstention detector: the same answers, and whether they decline;
-* verifier: a true claim, a false one, and one whose evidence is somebody else's page;
+* verifier: a true claim, a false one, and one whose evidence is somebody else's page; evidence is the world's articles,
+  wherever the run has its own from;
 * extractor: biographies whose every sentence states one fact;
 * pairwise judge: a true biography beside a false one of the same facts.
 
@@ -12,6 +13,7 @@ Costs are those of the requests that were really sent: what the ledger gave was 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from random import Random
 from typing import TYPE_CHECKING, Any
@@ -36,6 +38,8 @@ if TYPE_CHECKING:
 
     from veracity.experiments.factuality_bench import Worker
 
+WORLD = "world"
+"""Name of the corpus whose truth is known."""
 RIGHT = ("{value}", "{value}.", "It is {value}.", "The answer is {value}.", "I believe it is {value}.")
 WRONG = ("{foil}", "{foil}.", "It is {foil}.", "The answer is {foil}.", "It is not {value} but {foil}.")
 DECLINING = ("unknown", "I don't know.", "I'm not sure, sorry.", "I cannot answer this question.", "No idea.")
@@ -62,11 +66,28 @@ def judgements(worker: Worker, count: int, long: LongSettings | None, *, short: 
         rows += _measured(worker, "grader", lambda: grader_rows(worker, world, count))
         rows += _measured(worker, "abstention detector", lambda: detector_rows(world, count))
     if count and long is not None:
-        rows += _measured(worker, "verifier", lambda: verifier_rows(worker, world, long, count))
+        with evidence_of_world(worker):
+            rows += _measured(worker, "verifier", lambda: verifier_rows(worker, world, long, count))
         rows += _measured(worker, "extractor", lambda: extractor_rows(worker, world, long, count))
     if count and long is not None and long.win_rate_against is not None:
         rows += _measured(worker, "pairwise judge", lambda: pairwise_rows(worker, world, count))
     return JUDGEMENTS.frame(rows)
+
+
+@contextmanager
+def evidence_of_world(worker: Worker) -> Iterator[None]:
+    """Let the world's articles be the corpus meanwhile: no other one says anything about its people."""
+    from veracity.knowledge import open_corpus
+
+    if worker.bench.settings.corpus == WORLD:
+        yield
+        return
+    own = worker.backends["corpus"]
+    worker.engine.cast("corpus", open_corpus(WORLD))
+    try:
+        yield
+    finally:
+        worker.engine.cast("corpus", own)
 
 
 def searches(worker: Worker, count: int, passages: int) -> pl.DataFrame:
