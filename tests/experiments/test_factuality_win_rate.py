@@ -158,7 +158,7 @@ def test_the_plan_of_the_command_names_the_judge_and_its_price(place: Path) -> N
     [
         (["long.win_rate_against=bold"], "none of the arms"),
         (["long.win_rate_against=none"], "needs another arm"),
-        (["long.win_rate_against=none", "long.arms=[none,bold]"], "'judge', which no backend plays"),
+        (["long.win_rate_against=none", "long.arms=[none,bold]"], "the judge, which no model plays: set judge=MODEL"),
     ],
 )
 def test_what_cannot_be_compared_is_refused(place: Path, settings: list[Any], message: str) -> None:
