@@ -125,10 +125,13 @@ def conversation_of(opening: Sequence[Message], steps: Sequence[Step], *, begun:
     """
     messages, turns = list(opening), list(_turns(steps))
     for number, turn in enumerate(turns, start=1):
-        whole = begun and number == len(turns) and turn[0].speaker == "assistant"
+        speaker = turn[0].speaker
+        whole = begun and number == len(turns) and speaker == "assistant"
         text = "".join(step.content for step in turn if not step.apart) if whole else _visible(turn)
-        if text:
-            messages.append(Message(turn[0].speaker, text))
+        if text and speaker == "user" and messages and messages[-1].role == "user":
+            messages[-1] = Message("user", f"{messages[-1].content}\n\n{text}")
+        elif text:
+            messages.append(Message(speaker, text))
     return tuple(messages)
 
 
