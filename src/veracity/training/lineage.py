@@ -23,6 +23,8 @@ from veracity.training.watch import TrainingLog, log_from_json, log_to_json
 
 LINEAGE_FILE = "lineage.json"
 LOG_FILE = "training.json"
+_WITHOUT_EFFECT = ("log_to", "save_every")
+"""Settings that change no weight."""
 _CONTENT = ("config.json", "*.safetensors", "*.bin", "tokenizer*", "*.jinja", "vocab*", "merges*")
 
 
@@ -54,7 +56,8 @@ class Lineage:
     @property
     def key(self) -> str:
         """Hash of what decides the weights; two trainings with one key give one model."""
-        return content_hash([self.trainer, self.parent, self.data, self.settings, self.seed])
+        deciding = {name: value for name, value in self.settings.items() if name not in _WITHOUT_EFFECT}
+        return content_hash([self.trainer, self.parent, self.data, deciding, self.seed])
 
 
 def parent_hash(folder: Path) -> str:

@@ -25,7 +25,7 @@ def load_model(folder: Path, settings: OptimizationSettings, attention: str | No
     with _readable(folder), no_bars():
         tokenizer = AutoTokenizer.from_pretrained(folder)
         model = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype, attn_implementation=attention)
-    if torch.cuda.is_available() and not _sharded():
+    if torch.cuda.is_available() and not sharded():
         model.to(f"cuda:{os.environ.get('LOCAL_RANK', '0')}")
     return model, tokenizer
 
@@ -74,7 +74,7 @@ def device_of(model: Any) -> str:
     import torch
 
     device = str(next(model.parameters()).device.type)
-    return "cuda" if _sharded() and torch.cuda.is_available() else device
+    return "cuda" if sharded() and torch.cuda.is_available() else device
 
 
 @contextmanager
@@ -91,7 +91,7 @@ def no_bars() -> Iterator[None]:
             logging.enable_progress_bar()
 
 
-def _sharded() -> bool:
+def sharded() -> bool:
     """Whether the launcher will spread the weights itself (FSDP, DeepSpeed), so that no device should hold them."""
     return any(os.environ.get(f"ACCELERATE_USE_{how}", "") == "true" for how in ("FSDP", "DEEPSPEED"))
 
