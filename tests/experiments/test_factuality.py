@@ -13,8 +13,12 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from veracity.core.errors import BudgetExceededError, ConfigError
+from veracity.core.records import Failure
 from veracity.engine.plan import Plan
+from veracity.experiments.factuality_bench import losses
 from veracity.experiments.running import run_recipe
+from veracity.judging.grading import Grade
+from veracity.judging.verifying import Judged
 from veracity.metrics.answer_rows import ANSWERS
 from veracity.metrics.claim_rows import CLAIMS, RESPONSES
 from veracity.metrics.judge_card import JUDGEMENTS, UnreliableJudgeError
@@ -142,9 +146,28 @@ def test_a_judge_that_fails_too_often_is_named_after_everything_is_stored(
         run_recipe("factuality-tiny", settings, runs_folder=place / "runs", console=QUIET, name="babble")
     folder = RunFolder(place / "runs" / "babble")
     assert folder.complete and set(folder.read_table("claims")["status"]) == {"judge_failed"}
-    assert "Not to be relied on" in (folder.path / "report.html").read_text("utf-8")
+    page = (folder.path / "report.html").read_text("utf-8")
+    assert "Not to be relied on" in page and "no verdict: &#39;Well, that depends.&#39;" in page
+    assert set(folder.read_table("failures")["kind"]) == {"judge_failed"}
     estimates = json.loads((folder.path / "estimates.json").read_text("utf-8"))
     assert estimates["claims, none: precision of all claims"]["n"] == 0, "no label is made up for a failure"
+
+
+def test_every_way_of_having_no_value_says_why() -> None:
+    found = {
+        "lost": Failure("lost", "ModelError", "the line broke"),
+        "graded": Grade("correct", "alias", "graded", "is 'Lima'"),
+        "mumbled": Grade(None, None, "judge_failed", "no verdict: 'hm'"),
+        "undecided": Grade(None, None, "undecided", "the rules cannot tell, and there is no judge"),
+        "judged": Judged("supported", "judged"),
+        "rambled": Judged(None, "judge_failed", reply="Well"),
+        "bare": Judged(None, "no_evidence"),
+    }
+    assert [(f.item, f.kind, f.reason) for f in losses(found)] == [
+        ("lost", "ModelError", "the line broke"),
+        ("mumbled", "judge_failed", "no verdict: 'hm'"),
+        ("rambled", "judge_failed", "no verdict: 'Well'"),
+    ], "an answer left open and a claim without evidence are states of their own"
 
 
 def test_what_costs_or_may_cost_is_planned_and_asked_about_before_anything_is_written(

@@ -22,7 +22,7 @@ from veracity.core.identity import content_hash
 from veracity.core.records import Failure
 from veracity.core.requests import Backend, Program
 from veracity.engine import Budget, Engine
-from veracity.experiments.factuality_bench import ledger_file, open_roles
+from veracity.experiments.factuality_bench import ledger_file, losses, open_roles
 from veracity.experiments.factuality_settings import BudgetSettings
 
 if TYPE_CHECKING:
@@ -136,7 +136,7 @@ class Desk:
         """Every program's value or `Failure`, in the order given; failures are kept under the stage's name."""
         with self.timed(stage):
             results = self.runner.run(self.engine.run_async(programs))
-        self.failures += [(stage, result) for result in results.values() if isinstance(result, Failure)]
+        self.failures += [(stage, lost) for lost in losses(results)]
         return results
 
     def store(self, name: str, inputs: Any, compute: Callable[[], pl.DataFrame]) -> pl.DataFrame:

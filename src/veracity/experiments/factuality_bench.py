@@ -20,6 +20,8 @@ from veracity.core.requests import Backend, Program
 from veracity.domains import open_domain
 from veracity.engine import Budget, Engine
 from veracity.experiments.factuality_settings import FactualitySettings, LongSettings, ShortSettings
+from veracity.judging.grading import Grade
+from veracity.judging.verifying import Judged
 
 if TYPE_CHECKING:
     from veracity.engine.display import Display
@@ -143,7 +145,7 @@ class Worker:
         """Every program's value or `Failure`, in the order given; failures are kept under the stage's name."""
         with self._timed(stage):
             results = self.runner.run(self.engine.run_async(programs))
-        self.failures += [(stage, result) for result in results.values() if isinstance(result, Failure)]
+        self.failures += [(stage, lost) for lost in losses(results)]
         return results
 
     @contextmanager
@@ -153,6 +155,16 @@ class Worker:
             yield
         finally:
             self.seconds[stage] = self.seconds.get(stage, 0.0) + time.monotonic() - started
+
+
+def losses(results: Mapping[str, object]) -> Iterator[Failure]:
+    """Why there is no value: programs that failed, and judges that could not be asked or said no verdict."""
+    for item, result in results.items():
+        match result:
+            case Failure():
+                yield result
+            case Grade(status="judge_failed", reason=why) | Judged(status="judge_failed", reply=why):
+                yield Failure(item, "judge_failed", why if isinstance(result, Grade) else f"no verdict: {why!r}")
 
 
 def data_identity(problems: Sequence[Problem]) -> str:

@@ -65,7 +65,8 @@ class UnreliableJudgeError(VeracityError):
         place = f"{run}: " if run else ""
         super().__init__(
             f"{place}judges failed on more than {100 * FAILURE_LIMIT:.0f} % of rows ({shares}); everything else is "
-            "stored and reported, but read the failures table before you rely on the numbers, and use another judge"
+            "stored and reported, but do not rely on the numbers before you know why (“Failures” in the report, and "
+            "tables/failures.parquet). Use another judge, or one at all (judge=MODEL) where rules decided alone"
         )
         self.judges, self.run = dict(judges), run
 
