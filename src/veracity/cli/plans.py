@@ -23,14 +23,20 @@ def confirm(plan: Plan, *, yes: bool = False, console: Console | None = None) ->
         typer.Exit: the answer is no; nothing was spent.
     """
     from veracity.cli.console import make_console
-    from veracity.core.errors import ConfigError
 
     console = console or make_console()
     print_plan(plan, console)
+    agree(plan, yes=yes, console=console)
+
+
+def agree(plan: Plan, *, yes: bool, console: Console) -> None:
+    """Do nothing if `plan` costs nothing or `yes` is given; otherwise ask whether to go on. Raises as `confirm`."""
+    from veracity.core.errors import ConfigError
+
     if yes or not plan.costs_money:
         return
     if not sys.stdin.isatty():
-        raise ConfigError(f"this costs {_money(plan)}, and there is no terminal to ask at: give --yes to agree")
+        raise ConfigError(f"this costs {money(plan)}, and there is no terminal to ask at: give --yes to agree")
     if not typer.confirm("go on?"):
         console.print("nothing was asked and nothing was spent")
         raise typer.Exit(0)
@@ -44,13 +50,14 @@ def print_plan(plan: Plan, console: Console) -> None:
     for title in ("calls", "in ledger", "tokens in", "tokens out", "US dollars"):
         table.add_column(title, justify="right")
     for line in plan.lines:
-        table.add_row(line.role, line.model, *_cells(line))
+        table.add_row(line.role, line.model, *cells(line))
     console.print(table)
     for remark in _remarks(plan):
         console.print(remark, markup=False, highlight=False, soft_wrap=True)
 
 
-def _cells(line: Line) -> tuple[str, str, str, str, str]:
+def cells(line: Line) -> tuple[str, str, str, str, str]:
+    """Calls, replies in the ledger, tokens in and out, and dollars, in words."""
     tilde = "~" if line.estimated else ""
     tokens_in, tokens_out = _counts(line.input_tokens), _counts(line.output_tokens)
     cost = "unknown" if line.cost is None else _dollars(line.cost)
@@ -58,7 +65,7 @@ def _cells(line: Line) -> tuple[str, str, str, str, str]:
 
 
 def _remarks(plan: Plan) -> Iterator[str]:
-    yield f"together: {_money(plan)}"
+    yield f"together: {money(plan)}"
     if any(line.estimated and line.input_tokens[1] for line in plan.lines):
         yield "~ estimated at 4 characters a token, which is right for English prose and too few for much else"
     width, difference = plan.interval_width, plan.detectable_difference
@@ -70,7 +77,7 @@ def _remarks(plan: Plan) -> Iterator[str]:
         yield f"{plan.items:,} items: {wide}{told}"
 
 
-def _money(plan: Plan) -> str:
+def money(plan: Plan) -> str:
     """What is known of the cost, in words."""
     unknown = f"an unknown sum for {', '.join(plan.unpriced)} (no price is known)" if plan.unpriced else ""
     if plan.cost[1] > 0:

@@ -31,7 +31,7 @@ def plan(
         str, typer.Option(help="How the scripts call Veracity, as `accelerate launch -m veracity`.")
     ] = "veracity",
 ) -> None:
-    """Print the jobs, their cost and the disk they need, without running them."""
+    """Print the jobs with what each would cost, without running them."""
     from veracity.cli.console import make_console
     from veracity.experiments.sweeps import write_scripts
 
@@ -43,14 +43,23 @@ def plan(
 
 
 @app.command()
-def run(recipe: Recipe, overrides: Overrides = None, runs_folder: RunsFolder = Path("runs")) -> None:
+def run(
+    recipe: Recipe,
+    overrides: Overrides = None,
+    runs_folder: RunsFolder = Path("runs"),
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Go on without asking, whatever it costs.")] = False,
+) -> None:
     """Run the jobs one after the other; those that are finished are skipped, by the hash of their settings."""
     from veracity.cli.console import hide_library_bars, make_console
+    from veracity.cli.plans import agree
     from veracity.experiments.sweeps import run_sweep
 
     console = make_console()
     hide_library_bars()
     planned = _planned(recipe, overrides or [], runs_folder)
+    if planned.asks:
+        _print_plan(planned, console)
+        agree(planned.asked, yes=yes, console=console)
     run_sweep(planned, overrides or [], runs_folder=runs_folder, console=console)
     _print_plan(_planned(recipe, overrides or [], runs_folder), console)
 
@@ -63,6 +72,37 @@ def _planned(recipe: str, overrides: list[str], runs_folder: Path) -> SweepPlan:
 
 
 def _print_plan(planned: SweepPlan, console: Console) -> None:
+    if planned.asks:
+        _print_asking(planned, console)
+    else:
+        _print_training(planned, console)
+
+
+def _print_asking(planned: SweepPlan, console: Console) -> None:
+    """Calls, tokens and dollars of every job, summed over its roles."""
+    from rich.table import Table
+
+    from veracity.cli.plans import cells, money
+
+    table = Table("job", "state", box=None, header_style="bold", pad_edge=False)
+    for title in ("calls", "in ledger", "tokens in", "tokens out", "US dollars"):
+        table.add_column(title, justify="right")
+    for job in planned.jobs:
+        state = str(job.finished) if job.finished else "cannot be planned" if job.obstacle else "to do"
+        table.add_row(job.point.id, state, *([] if job.plan is None else cells(job.plan.total)))
+    console.print(table)
+    for job in planned.jobs:
+        if job.obstacle:
+            console.print(f"{job.point.id}: {job.obstacle}", markup=False, highlight=False, soft_wrap=True, style="red")
+    unknown = sum(bool(job.obstacle) for job in planned.jobs)
+    beside = f" without the {unknown} that cannot be planned" if unknown else ""
+    told = f"{len(planned.open)} of {len(planned.jobs)} to do, together {money(planned.asked)}{beside}"
+    console.print(told, highlight=False)
+    console.print("what several jobs ask of the same model is asked, and paid, once", style="dim")
+
+
+def _print_training(planned: SweepPlan, console: Console) -> None:
+    """Steps, time, memory and disk of every job."""
     from rich.table import Table
 
     table = Table("job", "state", box=None, header_style="bold", pad_edge=False)

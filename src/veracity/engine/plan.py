@@ -105,6 +105,25 @@ class Plan:
         return sum(low for low, _ in known), sum(high for _, high in known)
 
     @property
+    def total(self) -> Line:
+        """All roles as one line; its cost is None as soon as one of them asks at a price that is not known."""
+
+        def add(ranges: Iterable[Range]) -> Range:
+            listed = list(ranges)
+            return sum(low for low, _ in listed), sum(high for _, high in listed)
+
+        return Line(
+            role="all",
+            model=", ".join(dict.fromkeys(line.model for line in self.lines)),
+            calls=add(line.calls for line in self.lines),
+            recorded=sum(line.recorded for line in self.lines),
+            input_tokens=add(line.input_tokens for line in self.lines),
+            output_tokens=add(line.output_tokens for line in self.lines),
+            cost=None if self.unpriced else self.cost,
+            estimated=any(line.estimated and line.input_tokens[1] for line in self.lines),
+        )
+
+    @property
     def unpriced(self) -> tuple[str, ...]:
         """Roles that would ask something at a price that is not known."""
         return tuple(line.role for line in self.lines if line.cost is None and line.calls[1] > 0)

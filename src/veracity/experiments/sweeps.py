@@ -25,6 +25,8 @@ from veracity.experiments.running import RUNS, finished_identities, run_identity
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from veracity.engine.plan import Plan
+
 LARGEST_TIMED = 100_000_000
 """Parameters up to which seconds on one CPU thread are estimated; more wants a GPU, whose speed is not known here."""
 EFFICIENCY = 0.25
@@ -48,6 +50,10 @@ class Job:
     """Bytes for weights, gradients and optimizer, over all devices together; activations come on top."""
     disk: int | None = None
     """Bytes of the checkpoints that are kept at the same time."""
+    plan: Plan | None = None
+    """What would be asked of models, for an experiment that asks; None for a point that is finished."""
+    obstacle: str = ""
+    """Why it cannot be planned, as a model that cannot be opened; the other points still can."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +70,23 @@ class SweepPlan:
         """The jobs that are not finished."""
         return tuple(job for job in self.jobs if job.finished is None)
 
+    @property
+    def asks(self) -> bool:
+        """Whether the points ask models, rather than train one."""
+        return any(job.plan is not None or job.obstacle for job in self.jobs)
+
+    @property
+    def asked(self) -> Plan:
+        """What all open points would ask, each planned by itself; what two of them share is asked, and paid, once."""
+        from veracity.engine.plan import Plan
+
+        return Plan(tuple(line for job in self.open if job.plan is not None for line in job.plan.lines))
+
 
 def plan_sweep(
     source: str | Path, overrides: Sequence[str] = (), *, runs_folder: Path | str = RUNS, speed: float | None = None
 ) -> SweepPlan:
-    """Every point of a recipe's grid with its cost; nothing is run or written.
+    """Every point of a recipe's grid with its cost; nothing is run, asked or written.
 
     Args:
         source: A recipe by name or path.
@@ -164,6 +182,9 @@ def _job(
     recipe: Recipe, experiment: Experiment, point: GridPoint[Settings], finished: dict[str, Path], speed: float | None
 ) -> Job:
     identity = run_identity(recipe, point.settings)
+    if experiment.prepare is not None and identity not in finished:
+        plan, obstacle = _asking(experiment, point.settings)
+        return Job(point, identity, None, plan=plan, obstacle=obstacle)
     if experiment.cost is None:
         return Job(point, identity, finished.get(identity))
     cost: Cost = experiment.cost(point.settings)
@@ -181,6 +202,16 @@ def _job(
         memory=parameters * cost.state_bytes,
         disk=parameters * cost.checkpoint_bytes * cost.checkpoints,
     )
+
+
+def _asking(experiment: Experiment, settings: Settings) -> tuple[Plan | None, str]:
+    """The plan of one point, or why there is none. Its models are opened for it and let go again."""
+    if experiment.prepare is None:
+        return None, ""
+    try:
+        return experiment.prepare(settings).plan, ""
+    except VeracityError as error:  # the other points are independent of this one
+        return None, str(error)
 
 
 def _settled(overrides: Sequence[str], job: Job) -> list[str]:
