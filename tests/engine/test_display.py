@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from io import StringIO
 
 import pytest
@@ -11,7 +12,9 @@ from veracity.core.requests import Call, Generate, Generated, Program, Sample, U
 from veracity.engine import Engine
 from veracity.engine.display import Display, Pace, status
 from veracity.engine.progress import Progress, Tally
+from veracity.models.human import HumanModel, Terminal
 from veracity.models.instant import InstantModel
+from veracity.models.wrapped import with_system
 
 
 def moment(seconds: float, done: int, asked: int, total: int = 1000, **more: object) -> Progress:
@@ -79,6 +82,22 @@ def test_a_real_run_ends_with_the_true_counts(terminal: bool) -> None:
     assert "$3.0000" in text and "4.5k tokens" in text and "left" not in text.splitlines()[-1]
     assert ("300/300" if terminal else "300 of 300 in 0:0") in text
     assert terminal or text.count("\n") == 1
+
+
+def test_nothing_is_drawn_over_what_a_person_reads_and_types() -> None:
+    """One role is played by somebody at the terminal, whose name is wrapped in a system prompt."""
+    read, write = os.pipe()
+    os.write(write, b"four\n.\nfive\n.\n")
+    shown, out = StringIO(), StringIO()
+    console = Console(file=out, width=200, force_terminal=True)
+    person = with_system(HumanModel(Terminal(read, Console(file=shown, width=80))), "careful")
+    with Display(console, {"m": person}) as display:
+        Engine({"m": person}, progress=display).run({str(i): _ask(i) for i in range(2)})
+    os.close(read)
+    os.close(write)
+    assert "question 1" in shown.getvalue()
+    assert "2 of 2 in 0:0" in out.getvalue() and out.getvalue().count("\n") == 1
+    assert "\x1b[?25l" not in out.getvalue(), "the cursor is not hidden, as a bar would"
 
 
 def test_without_a_terminal_there_is_a_line_every_ten_seconds() -> None:

@@ -1,19 +1,22 @@
 """What a person sees while the engine runs: how far it is, how fast, what it cost so far, how long the rest may take.
 
-`Display` is the engine's progress callback: a bar on a terminal, elsewhere a plain line every ten seconds.
+`Display` is the engine's progress callback: a bar on a terminal, elsewhere a plain line every ten seconds. Where a
+person answers at that terminal there is no bar either: it would be drawn over what the person reads and types.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Collection, Mapping
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING
 
 from veracity.engine.progress import Progress, Tally
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+    from veracity.core.requests import Backend
 
 PLAIN_S = 10.0
 """Seconds between two lines where there is no terminal."""
@@ -64,7 +67,10 @@ class Pace:
 
 
 def status(progress: Progress, pace: Pace, unpriced: Collection[str] = ()) -> str:
-    """One line: failures, pace, tokens, dollars by role if there are several, time left. `unpriced`: see `Display`."""
+    """One line: failures, pace, tokens, dollars by role if there are several, time left.
+
+    `unpriced`: roles whose price is not known.
+    """
     spent = progress.spent
     parts = [f"{progress.failures:,} failed"] if progress.failures else []
     parts += [f"{spent.failed:,} requests failed"] if spent.failed else []
@@ -87,14 +93,17 @@ class Display:
 
     Args:
         console: Where to show it.
-        unpriced: Roles whose price is not known: what they cost is not in the sum, and the display says so.
+        backends: Who plays each role. What is asked of those that state no price is not in the sum of dollars, and the
+            display says so.
     """
 
-    def __init__(self, console: Console, *, unpriced: Collection[str] = ()) -> None:
+    def __init__(self, console: Console, backends: Mapping[str, Backend] = MappingProxyType({})) -> None:
         from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
         from rich.progress import Progress as Bar
 
-        self.console, self._unpriced, self._pace = console, tuple(unpriced), Pace()
+        self.console, self._pace = console, Pace()
+        self._unpriced = tuple(role for role, one in backends.items() if getattr(one, "price", None) is None)
+        self._live = console.is_terminal and not any(getattr(b, "uses_terminal", False) for b in backends.values())
         columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
         self._bar = Bar(*columns, console=console)
         self._task = self._bar.add_task("", total=None)
@@ -106,7 +115,7 @@ class Display:
         begins = self._last is None or progress.elapsed_s < self._last.elapsed_s
         self._last = progress
         self._pace.see(progress)
-        if self.console.is_terminal:
+        if self._live:
             text = status(progress, self._pace, self._unpriced)
             self._bar.update(self._task, completed=progress.done, total=progress.total, description=text)
         elif begins:
@@ -115,14 +124,14 @@ class Display:
             self._print(progress)
 
     def __enter__(self) -> Display:
-        if self.console.is_terminal:
+        if self._live:
             self._bar.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self.console.is_terminal:
+        if self._live:
             self._bar.stop()
         elif self._last is not None:
             self._print(self._last)

@@ -195,8 +195,7 @@ def open_desk(run: Run, roles: RoleSettings, console: Console) -> Iterator[Desk]
     from veracity.store.ledger import Ledger
 
     cast = open_roles(roles.names(), roles.corpus)
-    unpriced = [role for role, backend in cast.items() if getattr(backend, "price", None) is None]
-    with Ledger(ledger_file()) as ledger, asyncio.Runner() as runner, Display(console, unpriced=unpriced) as display:
+    with Ledger(ledger_file()) as ledger, asyncio.Runner() as runner, Display(console, cast) as display:
         yield Desk(run, cast, ledger, roles.budget, display, runner)
 
 

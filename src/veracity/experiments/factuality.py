@@ -65,8 +65,7 @@ def measure(bench: Bench, run: Run, console: Console) -> None:
     from veracity.engine.display import Display
 
     started = time.monotonic()
-    unpriced = [role for role, backend in bench.backends.items() if getattr(backend, "price", None) is None]
-    with bench.ledger, asyncio.Runner() as runner, Display(console, unpriced=unpriced) as display:
+    with bench.ledger, asyncio.Runner() as runner, Display(console, bench.backends) as display:
         stages = Stages(run, Worker(bench, display, runner))
         stages.store("problems", content_hash([bench.short_problems, bench.long_problems]), lambda: problem_rows(bench))
         if bench.settings.short is not None:

@@ -104,6 +104,11 @@ class HumanModel:
         """Nothing that Veracity pays for."""
         return FREE
 
+    @property
+    def uses_terminal(self) -> bool:
+        """Whether the person reads and types at a terminal, on which nothing else should be drawn."""
+        return isinstance(self.desk, Terminal)
+
     async def answer(self, calls: Sequence[Call]) -> AsyncIterator[tuple[int, Reply | Exception]]:
         """Yield each call's reply, one after the other.
 
