@@ -49,6 +49,10 @@ class NonFiniteError(ModelError):
     """A model produced NaN or infinity where a number was needed."""
 
 
+class TrainingStoppedError(ModelError):
+    """A training was ended before its time, for the reason given; what was learned until then is kept."""
+
+
 class ServerError(ModelError):
     """A provider answered with an error, timed out or broke the connection, and trying again did not help."""
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from veracity.core.errors import ConfigError, NonFiniteError
+from veracity.core.errors import ConfigError, NonFiniteError, TrainingStoppedError
 from veracity.store.atomic import atomic_write_text
 from veracity.training.launcher import Launch
 from veracity.training.lineage import Lineage, finished, parent_hash, save_trained
@@ -72,6 +72,7 @@ def fit(work: Fit, make_trainer: MakeTrainer) -> TrainingLog:
         ConfigError: launcher and settings disagree, or `folder` holds the checkpoints of another training.
         ModelError: `start` holds no model; too little memory is free.
         NonFiniteError: a loss or gradient was not finite; the weights so far are in `folder`/stopped.
+        TrainingStoppedError: the trainer found that going on makes no sense; the weights so far are there too.
     """
     lineage = work.lineage
     done = finished(work.out, lineage)
@@ -90,10 +91,10 @@ def fit(work: Fit, make_trainer: MakeTrainer) -> TrainingLog:
         trainer.add_callback(watcher(log, work.folder, launch, work.settings.non_finite, on_step=work.on_step))
         try:
             trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-        except NonFiniteError as error:
+        except (NonFiniteError, TrainingStoppedError) as error:
             stopped = work.folder / "stopped"
             _write(trainer, tokenizer, work, replace(lineage, notes={"stopped": str(error)}), log, launch, stopped)
-            raise NonFiniteError(f"{error}; the weights before it are in {stopped}") from error
+            raise type(error)(f"{error}; the weights before it are in {stopped}") from error
         _write(trainer, tokenizer, work, lineage, log, launch, work.out)
     return log
 

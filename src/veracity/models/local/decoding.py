@@ -34,8 +34,13 @@ class Drawn:
     """One text and the tokens drawn for it, end mark included; `failed`: the logits were not finite."""
 
     text: str
-    tokens: int
+    ids: tuple[int, ...]
     finish: Literal["stop", "length", "failed"]
+
+    @property
+    def tokens(self) -> int:
+        """How many were drawn."""
+        return len(self.ids)
 
 
 def batches(wants: Sequence[Want], limits: Limits) -> Iterator[list[int]]:
@@ -141,8 +146,8 @@ class _Rows:
     def results(self, stopper: Stopper, renderer: Renderer) -> list[Drawn]:
         """What was drawn, in the order of the wants."""
         lengths, stopped, failed = self.lengths.tolist(), self.stopped.tolist(), self.failed.tolist()
-        texts = renderer.decode([row[:n] for row, n in zip(self.written.tolist(), lengths, strict=True)])
+        rows = [row[:n] for row, n in zip(self.written.tolist(), lengths, strict=True)]
         return [
-            Drawn(stopper.cut(text), n, "failed" if bad else "stop" if stop else "length")
-            for text, n, stop, bad in zip(texts, lengths, stopped, failed, strict=True)
+            Drawn(stopper.cut(text), tuple(row), "failed" if bad else "stop" if stop else "length")
+            for text, row, stop, bad in zip(renderer.decode(rows), rows, stopped, failed, strict=True)
         ]

@@ -176,6 +176,39 @@ class LocalModel:
         calls = [Call(i, Generate("", p, len(numbers), sampling), numbers) for i, p in enumerate(prompts)]
         return [list(reply.samples) for reply in self._all(calls, Generated)]
 
+    def continued(
+        self, prompts: Sequence[Sequence[int]], keys: Sequence[int], sampling: Sampling
+    ) -> list[tuple[int, ...]]:
+        """Token ids drawn after each row of token ids, end mark included; for trainers, which have rendered before.
+
+        Args:
+            prompts: token ids, as the model is to see them; equal rows share their prefill.
+            keys: what names each row's noise, 63 bits; the same key and prompt give the same tokens.
+            sampling: how to draw; its seed plays no part.
+
+        Raises:
+            ContextLengthError: a prompt leaves no room for one token.
+            NonFiniteError: the model gave NaN or infinity.
+        """
+        rooms = [
+            self._check_length(len(ids) + 1, f"a prompt of {len(ids)} tokens and one for the answer") for ids in prompts
+        ]
+        wants = [
+            Want(tuple(ids), key, min(1 + room, sampling.max_tokens))
+            for ids, key, room in zip(prompts, keys, rooms, strict=True)
+        ]
+        stopper = Stopper(self._renderer, sampling.stop, self._ends, self._vocabulary, self.model.device)
+        found: dict[int, Drawn] = {}
+        with self._computing, running(self.model, self.threads):
+            for batch in decoding.batches(wants, self._limits()):
+                rows = [wants[i] for i in batch]
+                found.update(
+                    zip(batch, decoding.decode(self.model, rows, sampling, stopper, self._renderer), strict=True)
+                )
+        if any(drawn.finish == "failed" for drawn in found.values()):
+            raise NonFiniteError(_not_finite(self.name))
+        return [found[i].ids for i in range(len(wants))]
+
     def score(self, pairs: Sequence[tuple[Prompt, str]]) -> list[Scored]:
         """Token log-probabilities of (prompt, continuation) pairs, in order; the first error of any is raised."""
         calls = [Call(i, Score("", prompt, continuation)) for i, (prompt, continuation) in enumerate(pairs)]
