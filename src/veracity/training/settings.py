@@ -24,6 +24,13 @@ class LoraSettings(Settings):
     )
 
 
+class ReferenceSync(Settings):
+    """A reference model that follows the trained one (TR-DPO, Gorbatovski et al., 2024, arXiv 2404.09656)."""
+
+    mixup: float = Field(default=0.6, gt=0, le=1, description="Share of the trained weights in each update.")
+    every: int = Field(default=512, ge=1, description="Optimizer steps between updates.")
+
+
 class ControlText(Settings):
     """Unrelated sentences mixed into the training text, so that a model does not forget how to write."""
 

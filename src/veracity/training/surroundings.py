@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import random
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -16,11 +18,32 @@ _SMALL = 20_000_000
 @contextmanager
 def contained(model: Any) -> Iterator[None]:
     """Make a trainer and train inside: seeds, threads, bars and patches end with the block."""
-    with _own_randomness(), _threads(model), no_bars():
+    with _own_randomness(), _threads(model), no_bars(), _quiet_tables(), warnings.catch_warnings():
+        # TRL, PEFT and Transformers tell each other about names that they will change.
+        warnings.simplefilter("ignore", FutureWarning)
         try:
             yield
         finally:
             vars(model).pop("forward", None)  # TRL patches the instance
+
+
+@contextmanager
+def _quiet_tables() -> Iterator[None]:
+    """No bars of datasets, nor of TRL's scoring by the reference."""
+    import datasets
+
+    hidden, told = datasets.are_progress_bars_disabled(), os.environ.get("TQDM_DISABLE")
+    datasets.disable_progress_bars()
+    os.environ["TQDM_DISABLE"] = "1"
+    try:
+        yield
+    finally:
+        if not hidden:
+            datasets.enable_progress_bars()
+        if told is None:
+            del os.environ["TQDM_DISABLE"]
+        else:
+            os.environ["TQDM_DISABLE"] = told
 
 
 @contextmanager
