@@ -9,7 +9,7 @@ from veracity.models.simulated.case import Case
 from veracity.models.simulated.evidence import Beliefs, Evidence, normalised, same
 from veracity.models.simulated.policy import POLICIES, Policy
 
-STATED = re.compile(r"(?:\bI put |, | and )(?P<name>[^,\n]+?) at (?P<p>[01]\.\d{4})")
+STATED = re.compile(r"(?:\bI put |, (?!I put )| and )(?P<name>[^,\n]+?) at (?P<p>[01]\.\d{4})")
 
 
 @POLICIES.register("judge")
