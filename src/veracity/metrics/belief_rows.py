@@ -7,16 +7,22 @@ replicate, judge, owner, view and kind of prior; a metric chooses, and averages 
 Which rows a metric takes:
 
 * the prior: `prior` is the kind that was asked for (`policy_prior` and `judge_prior` at step 0; `first_step` at the
-  first point of a trajectory that has a later one);
+  first point of a trajectory that has a later one). The `judge` of a `policy_prior` is the policy itself; `owner` is
+  for all rows that of the series they belong to;
 * the path: `prior` is `none` or `first_step`, ordered by `step`;
 * the end: `last` is true.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from typing import Any
+
 import polars as pl
 
 from veracity.core.errors import DataError
+from veracity.core.trajectory import Trajectory
+from veracity.judging.beliefs import Reading
 from veracity.metrics.table_schema import TableSchema
 
 BELIEFS = TableSchema(
@@ -71,3 +77,41 @@ def check_beliefs(beliefs: pl.DataFrame) -> pl.DataFrame:
     if beliefs.filter(~pl.col("probability").is_between(0, 1)).height:
         raise DataError("must lie between 0 and 1", path=BELIEFS.name, field="probability")
     return beliefs
+
+
+def belief_rows(
+    trajectory: Trajectory, readings: Iterable[Reading], *, arm: str, model: str, models: Mapping[str, str]
+) -> list[dict[str, Any]]:
+    """Rows of the beliefs table.
+
+    `model` is the identity of the trajectory's policy, `models` that of whoever plays each role.
+
+    Raises:
+        KeyError: a role without a model.
+    """
+    problem, name = trajectory.problem, trajectory.identity(model)
+    return [
+        {
+            "trajectory": name,
+            "item": problem.id,
+            "cluster": problem.cluster or problem.id,
+            "domain": problem.domain,
+            "arm": arm,
+            "condition": trajectory.condition,
+            "step": reading.step,
+            "last": reading.last,
+            "prior": reading.prior or "none",
+            "replicate": reading.replicate,
+            "judge": models[reading.role],
+            "owner": reading.owner,
+            "view": reading.view,
+            "prompt_hash": reading.prompt_hash,
+            "order": list(reading.order),
+            "probability": reading.probability,
+            "probabilities": None if reading.probabilities is None else list(reading.probabilities),
+            "reply": reading.reply,
+            "status": reading.status,
+            "reason": reading.reason,
+        }
+        for reading in readings
+    ]
