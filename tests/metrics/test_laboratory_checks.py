@@ -55,11 +55,25 @@ def test_agreement_needs_97_in_100_and_counts_what_could_not_be_judged() -> None
 
 
 def test_recognition_is_an_auroc_between_exposure_1_and_0_alone() -> None:
-    """Scores of known .9 and .2, of unknown .1 and .3: three of four pairs are in order, AUROC .75."""
-    exposure = {"a": 1.0, "b": 1.0, "c": 0.0, "d": 0.0, "e": 0.5}
-    scores = pl.DataFrame({"item": list("abcde"), "cluster": list("abcde"), "score": [0.9, 0.2, 0.1, 0.3, 0.99]})
+    """Five times each: scores of known .9 and .2, of unknown .1 and .3. Three of four pairs are in order, AUROC .75."""
+    levels = {"a": (1.0, 0.9), "b": (1.0, 0.2), "c": (0.0, 0.1), "d": (0.0, 0.3), "e": (0.5, 0.99)}
+    exposure = {f"{name}{i}": level for name, (level, _) in levels.items() for i in range(5)}
+    items = list(exposure)
+    scores = pl.DataFrame({"item": items, "cluster": items, "score": [levels[item[0]][1] for item in items]})
     check = recognition_check(scores, exposure, "score")
     area = check.numbers["auroc"]
     assert check.passed is False and area is not None and not isinstance(area, float)
     assert area.value == pytest.approx(0.75)
-    assert recognition_check(scores.head(2), exposure, "score").passed is None
+    assert recognition_check(scores.head(10), exposure, "score").passed is None
+
+
+def test_one_answer_on_a_side_is_too_few_for_a_verdict() -> None:
+    """AUROC 1 of one known and three unknown subjects: whoever resamples subjects may lose the only known one."""
+    exposure = {"a": 1.0, "b": 0.0, "c": 0.0, "d": 0.0}
+    scores = pl.DataFrame({"item": list("abcd"), "cluster": list("abcd"), "score": [0.9, 0.2, 0.1, 0.3]})
+    check = recognition_check(scores, exposure, "score")
+    assert check.passed is None and "too few answers on one side (1)" in check.sentence
+
+
+def test_exposures_are_written_as_the_parts_that_they_are() -> None:
+    assert "5 % at 0, 50 % at 1/8, 100 % at 1" in monotone_check(*claims({0.0: 0.05, 0.125: 0.5, 1.0: 1.0})).sentence

@@ -12,6 +12,7 @@ A landmark is met by the value; a claim about order by the whole interval.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -21,7 +22,7 @@ from veracity.core.estimate import Estimate
 from veracity.metrics.checks import Check
 from veracity.metrics.judged_confidence import JudgedConfidence
 from veracity.metrics.ranking import auroc
-from veracity.metrics.wording import percent, points
+from veracity.metrics.wording import fraction, percent, points
 from veracity.stats.cluster import bootstrap_statistic
 
 AGREEMENT_LEVEL, AUROC_LEVEL = 0.97, 0.8
@@ -61,7 +62,7 @@ def monotone_check(claims: pl.DataFrame, exposure: Mapping[str, float]) -> Check
     steps = [_rise(table, clusters, i, i + 1) for i in range(len(levels) - 1)]
     whole = _rise(table, clusters, 0, len(levels) - 1)
     passed = whole.ci_low > 0 and all(not step.ci_high < 0 for step in steps)
-    shown = ", ".join(f"{100 * mean:.0f} % at {level:g}" for level, mean in zip(levels, means, strict=True))
+    shown = ", ".join(f"{100 * mean:.0f} % at {fraction(level)}" for level, mean in zip(levels, means, strict=True))
     falls = sum(step.value < 0 for step in steps)
     remark = f"; {falls} of the steps fall, none beyond chance" if falls and passed else ""
     numbers: dict[str, Estimate | float | None] = {"highest above lowest": whole}
@@ -86,6 +87,9 @@ def recognition_check(scores: pl.DataFrame, exposure: Mapping[str, float], metho
     if measured.estimate is None:
         return Check(name, None, {}, "no confidence in answers about both known and unknown subjects was asked for")
     area = measured.estimate
+    if math.isnan(area.ci_low):
+        few = min(int(known.sum()), int((~known).sum()))
+        return Check(name, None, {"auroc": area}, f"too few answers on one side ({few}) to tell the sides apart")
     sentence = (
         f"{method}: AUROC {area:.2f} between {int(known.sum()):,} answers about subjects of exposure 1 and "
         f"{int((~known).sum()):,} about subjects never met (at least .80; chance .50)."

@@ -41,6 +41,11 @@ def epochs(value: float) -> str:
     return "1 epoch" if value == 1 else f"{value:g} epochs"
 
 
+def fraction(level: float) -> str:
+    """`1/8` for .125, `0`, `1`; what is no such part as a decimal."""
+    return f"{level:g}" if level in (0.0, 1.0) or round(1 / level) != 1 / level else f"1/{round(1 / level)}"
+
+
 def _hundred(value: float) -> str:
     text = f"{100 * value:.0f}".replace("-", "−")
     return "0" if text == "−0" else text

@@ -74,6 +74,9 @@ def render(contents: FactualityContents, figures: Path) -> str:
         "limit": f"{100 * FAILURE_LIMIT:.0f} %",
         "short_examples": short_examples(contents),
         "long_examples": long_examples(contents),
+        "has_short": contents.answers is not None,
+        "has_long": contents.responses is not None,
+        "has_confidence": bool(contents.methods),
     }
     return page_templates().get_template(TEMPLATE).render(shown | _settings(contents))
 

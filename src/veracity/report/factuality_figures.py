@@ -15,6 +15,7 @@ from veracity.core.estimate import Estimate
 from veracity.metrics.calibration import reliability_bins
 from veracity.metrics.judged_confidence import JudgedConfidence
 from veracity.metrics.selective import risk_coverage
+from veracity.metrics.wording import fraction
 from veracity.report.style import GREEN, INK, NEVER, NEW, OLD, PURPLE, QUIET, SKY, drawing, new_figure, share_axis
 
 WIDTH = 6.2
@@ -61,8 +62,13 @@ def risk_coverage_figure(rows: Mapping[str, JudgedConfidence], points: Mapping[s
         for arms, (coverage, risk) in _apart(points):
             axes.plot([coverage], [risk], "o", color=INK, markersize=5, zorder=5)
             side = -1 if coverage > SPLIT else 1
+            below = -24 if side < 0 else -12  # a curve rises to the right: left of it there is less room
             axes.annotate(
-                arms, (coverage, risk), (6 * side, -12), textcoords="offset points", ha="left" if side > 0 else "right"
+                arms,
+                (coverage, risk),
+                (6 * side, below),
+                textcoords="offset points",
+                ha="left" if side > 0 else "right",
             )
         overall = next(iter(rows.values()))
         axes.axhline(1 - float(overall.correct.mean()), color=QUIET, linewidth=0.9, linestyle="-.", zorder=1)
@@ -105,7 +111,7 @@ def exposure_figure(curves: Mapping[str, Mapping[float, Estimate]]) -> Figure:
             axes.errorbar(
                 places, values, yerr=[low, high], color=colour, label=label, marker="o", markersize=4, capsize=2
             )
-        axes.set_xticks(range(len(levels)), [_fraction(level) for level in levels])
+        axes.set_xticks(range(len(levels)), [fraction(level) for level in levels])
         axes.set_xlabel("exposure: how often the subject's facts were in the training text")
         share_axis(axes, "share that is right")
         axes.legend(loc="upper left")
@@ -135,8 +141,3 @@ def _reliability(axes: Axes, rows: JudgedConfidence, colour: str) -> None:
     axes.set_xticks(*TICKS)
     axes.set_ylim(-0.04, 1.04)
     axes.set_yticks(*TICKS)
-
-
-def _fraction(level: float) -> str:
-    """`1/8` for .125, `0`, `1`."""
-    return f"{level:g}" if level in (0.0, 1.0) or round(1 / level) != 1 / level else f"1/{round(1 / level)}"

@@ -19,17 +19,25 @@ def _short(contents: FactualityContents) -> str:
     if contents.answers is None:
         return ""
     told = [_arm(contents, arm, first=place == 0) for place, arm in enumerate(contents.arms)]
-    items = contents.answers["item"].n_unique()
-    return f"Of {items:,} questions, " + "; ".join(told) + "."
+    items, ungraded = contents.answers["item"].n_unique(), contents.answers["grade"].null_count()
+    said = f"Of {items:,} questions, {'; '.join(told)}."
+    if not ungraded:
+        return said
+    return f"{said} {ungraded:,} of {contents.answers.height:,} answers have no grade and are in no share."
 
 
 def _arm(contents: FactualityContents, arm: str, *, first: bool) -> str:
     measures = ("correct", "not_attempted", "correct_given_attempted")
     right, declined, of_attempted = (contents.estimates[f"answers, {arm}: {measure}"] for measure in measures)
     who = "without a system prompt" if arm == "none" else f"under the prompt “{arm}”"
-    said = f"{who} {'the model' if first else 'it'} answers {percent(right)} right"
+    if not right.n:
+        return f"{who} none of the answers could be graded"
+    it = "the model" if first else "it"
+    said = f"{who} {it} answers {percent(right)} right"
     if declined.value <= NEVER:
         return said
+    if not of_attempted.n:
+        return f"{said} and declines {percent(declined)}"
     return f"{said}, declines {percent(declined)}, and is right on {percent(of_attempted)} of what it attempts"
 
 
