@@ -15,13 +15,12 @@ from veracity.judging.confidence.distribution import (
     semantic_entropy,
 )
 from veracity.judging.confidence.keys import answer_classes, canonical_key
+from veracity.judging.self_confidence.legacy import legacy_bins, legacy_equal
 from veracity.metrics.answer_rows import ANSWERS
 from veracity.metrics.consistency import (
     consistency_estimates,
     consistency_of_answers,
-    legacy_bins,
     legacy_consistency,
-    legacy_equal,
     response_score,
 )
 from veracity.metrics.semantic_entropy import entropy_quality
