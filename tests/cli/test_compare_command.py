@@ -34,10 +34,15 @@ def table(letters: str, arm: str) -> pl.DataFrame:
     return ANSWERS.frame(rows)
 
 
-def store(folder: Path, arms: Mapping[str, str], measurement: Measurement = MEASURED) -> None:
+def store(
+    folder: Path,
+    arms: Mapping[str, str],
+    measurement: Measurement = MEASURED,
+    settings: Mapping[str, object] | None = None,
+) -> None:
     with Run.open(folder) as run:
         run.table("answers", "k", lambda: pl.concat([table(letters, arm) for arm, letters in arms.items()]))
-        run.write_manifest(recipe={}, measurement={"answers": measurement.as_dict()})
+        run.write_manifest(recipe=dict(settings or {}), measurement={"answers": measurement.as_dict()})
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +75,22 @@ def test_what_differs_is_refused_unless_forced(runs: Path) -> None:
     assert "differ in parameters.k (first: 32, other-k: 64)" in refused
     forced = call("first", "other-k", "--runs", str(runs), "--force")
     assert forced.startswith("forced: first and other-k cannot be compared")
+
+
+def test_other_data_are_traced_to_the_settings_that_chose_them(tmp_path: Path) -> None:
+    asked = {"domains": ["simpleqa"], "problems": 30, "split": "test"}
+    other, all_of_it = replace(MEASURED, data="e" * 64), asked | {"problems": None}
+    store(tmp_path / "some", {"none": "CI" * 30}, settings={"seed": 0, "short": asked})
+    store(tmp_path / "all", {"none": "CI" * 30}, other, settings={"seed": 0, "short": all_of_it})
+    store(tmp_path / "changed", {"none": "CI" * 30}, other, settings={"seed": 0, "short": asked})
+    store(tmp_path / "unknown", {"none": "CI" * 30}, other)
+    hashes = "differ in data (some: dddddddddddd, {}: eeeeeeeeeeee{}). Measure"
+    for name, cause in (
+        ("all", "; short.problems is 30 and null"),
+        ("changed", "; the settings are the same, so what is behind the domains has changed"),
+        ("unknown", ""),
+    ):
+        assert hashes.format(name, cause) in call("some", name, "--runs", str(tmp_path), code=1)
 
 
 def test_wrong_calls(runs: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +21,8 @@ Form = Literal["answers", "claims"]
 """Short answers (`tables/answers.parquet`), or long ones (`tables/responses.parquet` and `tables/claims.parquet`)."""
 MANIFEST_KEY = "measurement"
 """Where a run's manifest says what its numbers were measured with: form → `Measurement.as_dict()`."""
+CHOOSING = ("domains", "problems", "split")
+"""Settings of a form that choose its items, beside the seed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,8 @@ class System:
     claims: pl.DataFrame | None = None
     measurement: Mapping[str, Measurement] = field(default_factory=dict)
     """By form."""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """Of its run, as the manifest has them; only for saying where a difference comes from."""
 
     def __post_init__(self) -> None:
         for schema, table in (
@@ -85,7 +90,8 @@ def read_system(run_folder: Path | str, arm: str | None = None, *, name: str | N
     decides = {"claims": "responses"}  # an arm that wrote responses may have made no claim
     tables = {table: rows for table, rows in tables.items() if not tables[decides.get(table, table)].is_empty()}
     shown = name or (folder.path.name if len(arms) < 2 else f"{folder.path.name}@{chosen}")
-    return System(shown, **tables, measurement=measurements(folder.manifest() or {}))
+    manifest = folder.manifest() or {}
+    return System(shown, **tables, measurement=measurements(manifest), settings=manifest.get("recipe") or {})
 
 
 def measurements(manifest: Mapping[str, Any]) -> dict[str, Measurement]:
@@ -113,7 +119,8 @@ def require_comparable_systems(first: System, second: System, form: Form) -> Non
                 (MANIFEST_KEY,),
             )
     if mine[0] is not None and mine[1] is not None:
-        require_comparable(mine[0], mine[1], names=(first.name, second.name))
+        causes = {"data": _asked_for(first.settings, second.settings, form)}
+        require_comparable(mine[0], mine[1], names=(first.name, second.name), causes=causes)
     if item := next(_asked_differently(first, second, form), None):
         raise MeasurementMismatchError(
             f"{first.name} and {second.name} cannot be compared, since they ask different things under the same item "
@@ -129,6 +136,22 @@ def shared_forms(systems: Sequence[System]) -> tuple[Form, ...]:
         said = "; ".join(f"{system.name} has {' and '.join(system.forms) or 'nothing'}" for system in systems)
         raise DataError(f"no kind of table is in all of them: {said}", path="comparison")
     return forms
+
+
+def _asked_for(first: Mapping[str, Any], second: Mapping[str, Any], form: Form) -> str:
+    """Which settings chose other items, as `short.problems is 400 and 40`; the files, if none did; empty if unknown."""
+    part = {"answers": "short", "claims": "long"}[form]
+    if not all(isinstance(settings.get(part), Mapping) for settings in (first, second)):
+        return ""
+    chosen = [
+        {"seed": s.get("seed")} | {f"{part}.{name}": s[part].get(name) for name in CHOOSING} for s in (first, second)
+    ]
+    told = [
+        f"{name} is {json.dumps(a)} and {json.dumps(b)}"
+        for (name, a), b in zip(chosen[0].items(), chosen[1].values(), strict=True)
+        if a != b
+    ]
+    return ", ".join(told) or "the settings are the same, so what is behind the domains has changed"
 
 
 def _asked_differently(first: System, second: System, form: Form) -> Iterator[str]:

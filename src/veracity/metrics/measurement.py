@@ -83,9 +83,19 @@ def differences(first: Measurement, second: Measurement) -> dict[str, tuple[obje
 
 
 def require_comparable(
-    first: Measurement, second: Measurement, *, names: tuple[str, str] = ("first", "second")
+    first: Measurement,
+    second: Measurement,
+    *,
+    names: tuple[str, str] = ("first", "second"),
+    causes: Mapping[str, str] | None = None,
 ) -> None:
     """Do nothing if both were measured with the same things; refuse otherwise.
+
+    Args:
+        first: One side.
+        second: The other.
+        names: Of the two.
+        causes: By the name of a difference, where it comes from, in words: a hash tells nobody.
 
     Raises:
         MeasurementMismatchError: naming everything that differs, and what each has.
@@ -93,12 +103,19 @@ def require_comparable(
     found = differences(first, second)
     if not found:
         return
-    parts = [f"{name} ({names[0]}: {_shown(a)}, {names[1]}: {_shown(b)})" for name, (a, b) in found.items()]
+    parts = [
+        f"{name} ({names[0]}: {_shown(a)}, {names[1]}: {_shown(b)}{_cause(name, causes or {})})"
+        for name, (a, b) in found.items()
+    ]
     raise MeasurementMismatchError(
         f"{names[0]} and {names[1]} cannot be compared, since they differ in {'; '.join(parts)}. Measure one of them "
         "again with what the other was measured with",
         tuple(found),
     )
+
+
+def _cause(name: str, causes: Mapping[str, str]) -> str:
+    return f"; {causes[name]}" if causes.get(name) else ""
 
 
 def _flat(measurement: Measurement) -> dict[str, object]:
