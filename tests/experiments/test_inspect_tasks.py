@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -17,6 +18,16 @@ from rich.console import Console
 
 from veracity.experiments.running import run_recipe
 from veracity.store.run import RunFolder
+
+SHORT = [
+    "short.problems=60",
+    "short.arms=[careful]",
+    "short.samples=0",
+    "short.confidence=[]",
+    "short.max_tokens=16",
+    "long=null",
+    "card_items=0",
+]
 
 
 @pytest.fixture(scope="module")
@@ -78,8 +89,7 @@ def test_short_form_through_inspect_has_the_numbers_of_our_own_command(address: 
 
     task = TASKS["world-abstention"](problems=60, system="careful", max_tokens=16)
     theirs = evaluated(task, address, place)
-    short = ["short.problems=60", "short.arms=[careful]", "short.samples=0", "short.confidence=[]"]
-    own = own_estimates(place, "short", [*short, "short.max_tokens=16", "long=null", "card_items=0"])
+    own = own_estimates(place, "short", SHORT)
     for name in ("correct", "incorrect", "not_attempted", "correct_given_attempted", "f", "truthfulness"):
         assert theirs[name] == pytest.approx(own[f"answers, careful: {name}"]["value"], abs=1e-12)
         assert theirs[f"{name}_se"] == pytest.approx(own[f"answers, careful: {name}"]["se"], abs=1e-12)
@@ -95,6 +105,26 @@ def test_long_form_through_inspect_has_the_numbers_of_our_own_command(address: s
     own = own_estimates(place, "long", long)
     for name in ("precision of all claims", "precision (excluded)", "f1@3 (as zero)", "claims", "respond_ratio"):
         assert theirs[name] == pytest.approx(own[f"claims, none: {name}"]["value"], abs=1e-12)
+
+
+def test_the_command_inspect_eval_has_the_numbers_of_our_own_command(address: str, place: Path) -> None:
+    """`inspect eval veracity/world_abstention` as one would type it, with our server named by the environment."""
+    logs = place / "command"
+    command = [
+        str(Path(sys.executable).with_name("inspect")), "eval", "veracity/world_abstention",
+        "--model", "openai-api/veracity/tiny", "-T", "problems=60", "-T", "system=careful", "-T", "max_tokens=16",
+        "--display", "none", "--log-format", "json", "--log-dir", str(logs),
+    ]  # fmt: skip
+    where = {"VERACITY_BASE_URL": address, "VERACITY_API_KEY": "none", "VERACITY_CACHE": str(place / "elsewhere")}
+    done = subprocess.run(command, env={**os.environ, **where}, cwd=place, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    log = json.loads(next(logs.glob("*.json")).read_text("utf-8"))
+    assert log["status"] == "success" and log["eval"]["task"] == "veracity/world_abstention"
+    theirs = {name: m["value"] for score in log["results"]["scores"] for name, m in score["metrics"].items()}
+    own = own_estimates(place, "short", SHORT)
+    for name in ("correct", "incorrect", "not_attempted", "correct_given_attempted", "f", "truthfulness"):
+        assert theirs[name] == pytest.approx(own[f"answers, careful: {name}"]["value"], abs=1e-12)
+        assert theirs[f"{name}_se"] == pytest.approx(own[f"answers, careful: {name}"]["se"], abs=1e-12)
 
 
 def test_every_domain_is_a_task() -> None:
