@@ -32,6 +32,7 @@ def list_models(find: Find = "", can: Can = None) -> None:
     """List the kinds of models with their abilities, and the catalogue of names."""
     _check_abilities(can or [])
     _list_kinds(find, frozenset(can or []))
+    _list_trained(find, frozenset(can or []))
     _list_catalogue(find, frozenset(can or []))
 
 
@@ -149,6 +150,22 @@ def _list_kinds(find: str, can: frozenset[str]) -> None:
         has = abilities.get(kind, frozenset())
         if find.lower() in kind and can <= has:
             table.add_row(kind, _listed(has) or "not stated", _first_line(opener.__module__))
+    if table.row_count:
+        make_console().print(table, "")
+
+
+def _list_trained(find: str, can: frozenset[str]) -> None:
+    """What runs of this folder have trained, if anything."""
+    from rich.table import Table
+
+    from veracity.cli.console import make_console
+    from veracity.models.catalogue import catalogue
+    from veracity.models.kinds.trained import trained_models
+
+    table = Table("trained here", "by", "steps", "from", box=None, header_style="bold", pad_edge=False)
+    for model in trained_models() if can <= catalogue().kinds["trained"] else ():
+        if find.lower() in model.name.lower():
+            table.add_row(model.name, model.trainer, str(model.steps), model.parent)
     if table.row_count:
         make_console().print(table, "")
 
