@@ -58,16 +58,23 @@ def parse_labels(reply: str, count: int) -> tuple[ParsedLabel, ...]:
     If any line is no such line, or numbers a claim that was not asked about, it is open which line is about which
     claim, and all are malformed.
     """
-    lines = [line for line in reply.splitlines() if line.strip()]
-    if not lines:
-        return (ParsedLabel(None, "missing"),) * count
+    found = numbered_lines(reply, count)
+    if found is None:
+        return (ParsedLabel(None, "malformed"),) * count
+    return tuple(_one(found.get(number, ())) for number in range(1, count + 1))
+
+
+def numbered_lines(reply: str, count: int) -> dict[int, list[str]] | None:
+    """What stands behind each number of lines `1. supported`; None if a line is none such or has another number."""
     found: dict[int, list[str]] = {}
-    for line in lines:
+    for line in reply.splitlines():
+        if not line.strip():
+            continue
         match = _LINE.match(line)
         if match is None or not 1 <= int(match["number"]) <= count:
-            return (ParsedLabel(None, "malformed"),) * count
+            return None
         found.setdefault(int(match["number"]), []).append(match["label"])
-    return tuple(_one(found.get(number, ())) for number in range(1, count + 1))
+    return found
 
 
 def _one(labels: Sequence[str]) -> ParsedLabel:

@@ -48,7 +48,7 @@ def rule_verifier(language: Language) -> Verifier:
         said: dict[bool, str] = {}
         for passage in passages:
             for sentence in split_sentences(passage.text):
-                agrees = _agreement(reader.read(claim), reader.read(sentence))
+                agrees = agreement(reader.read(claim), reader.read(sentence))
                 if agrees is not None:
                     said.setdefault(agrees, passage.id)
         if True in said:
@@ -72,7 +72,7 @@ def rule(claim: str, passages: Sequence[Passage] | None, settings: VerifierSetti
     return (yield from _embedded_language()(claim, passages, settings))
 
 
-def _agreement(claim: Sequence[Statement], sentence: Sequence[Statement]) -> bool | None:
+def agreement(claim: Sequence[Statement], sentence: Sequence[Statement]) -> bool | None:
     """Whether a sentence says the claim (True), says otherwise (False), or is about something else (None).
 
     Where a claim can be read in several ways, one that the sentence says is enough.
