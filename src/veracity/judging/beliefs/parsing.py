@@ -60,10 +60,11 @@ def parse_steps(reply: str, steps: Sequence[int]) -> tuple[ParsedProbability, ..
 
 
 def _number(said: str, reply: str) -> ParsedProbability:
-    """`said` as a number; `reply` is what it stands in, which may be a decline to answer."""
+    """`said` as a number; where it says nothing, the whole `reply` may be a decline to answer."""
     found = _NUMBER.fullmatch(said.strip(_DECORATION).removesuffix(".").strip(_DECORATION))
     if found is None:
-        return ParsedProbability(None, "refused" if abstains(said) or abstains(reply) else "parse_failed")
+        words = said.strip() or reply.strip()
+        return ParsedProbability(None, "refused" if words and abstains(words) else "parse_failed")
     value = float(found["number"]) / (100 if found["percent"] else 1)
     if not 0 <= value <= 1:  # an overflow to infinity too
         return ParsedProbability(None, "out_of_range")
