@@ -215,6 +215,7 @@ def test_a_setting_that_no_stage_depends_on_is_estimated_anew_in_the_same_folder
         ("long.verifier=rules", "did you mean 'rule'"),
         ("long.samples=2", "temperature=0 gives the same answer"),
         ("short.confidence_arms=[sly]", "none of the arms"),
+        ("short.samples=1", "too few for the confidence sample_answer, semantic_entropy"),
         ("long.verifier=judge_text", "the verifier, which no model plays: set judge=MODEL or verifier=MODEL"),
         ("long.extractor=atomic", "the extractor, which no model plays: set judge=MODEL or extractor=MODEL"),
         ("short.problems=9999", "of its 5360 problems, so 9999 cannot be drawn; ask for fewer"),

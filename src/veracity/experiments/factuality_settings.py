@@ -13,6 +13,10 @@ from veracity.core.config import Settings
 from veracity.judging.prompting import Family
 
 SplitName = Literal["train", "validation", "test", "all"]
+SAMPLED = ("sample_", "semantic_entropy", "discrete_semantic_entropy", "self_check_")
+"""How the names of confidences begin that compare drawn answers with one another."""
+FEWEST_SAMPLES = 2
+"""Of drawn answers, for these to say anything."""
 
 
 class BudgetSettings(Settings):
@@ -49,6 +53,15 @@ class ShortSettings(Settings):
     )
 
     @model_validator(mode="after")
+    def _samples_are_drawn(self) -> ShortSettings:
+        if self.samples < FEWEST_SAMPLES and (from_samples := [m for m in self.confidence if m.startswith(SAMPLED)]):
+            raise ValueError(
+                f"samples={self.samples} is too few for the confidence {', '.join(from_samples)}, which compares drawn "
+                f"answers; draw {FEWEST_SAMPLES} or more (10 is usual), or leave it out of confidence"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _arms_exist(self) -> ShortSettings:
         if unknown := set(self.confidence_arms or ()) - set(self.arms):
             raise ValueError(f"confidence_arms names {', '.join(sorted(unknown))}, which is none of the arms")
@@ -65,9 +78,10 @@ class LongSettings(Settings):
     samples: int = Field(default=1, ge=1, description="Answers to each prompt.")
     temperature: float = Field(default=0.0, ge=0, description="Of these; 0 is greedy, and then one answer is all.")
     max_tokens: int = Field(default=512, ge=1, description="Tokens of an answer, at most.")
-    extractor: str = Field(default="rule", description="Extraction program: `rule`, `atomic`, `windowed`, `whole`, ….")
+    extractor: str = Field(default="rule", description="Extraction program: `rule`, `atomic`, `windowed`, `whole`.")
     verifier: str = Field(
-        default="rule", description="Verification program: `rule`, `judge_logits`, `judge_text`, `nli`, `world`, …."
+        default="rule",
+        description="Verification program: `rule`, `judge_logits`, `judge_text`, `nli`, `nli_two_way`, `world`.",
     )
     scope: Literal["page", "corpus"] = Field(
         default="page", description="Where evidence is looked for: the page that the prompt is about, or everywhere."
