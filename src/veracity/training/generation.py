@@ -79,9 +79,10 @@ def sampling_of(settings: RlSettings) -> Sampling:
     )
 
 
-def with_generation(trainer_class: Any, settings: RlSettings, seed: int) -> Any:
+def with_generation(trainer_class: Any, settings: RlSettings, seed: int, *, logprobs: bool) -> Any:
     """`trainer_class` (TRL's for GRPO or RLOO) with completions drawn as `settings` say.
 
+    `logprobs`: whether its own method gives log-probabilities of the sampler beside token ids (None unless vLLM draws).
     With our engine the noise of a completion is named by (seed, step, process, row) alone and takes nothing from
     PyTorch's generator. Injected responses and those under another prompt take the last places of each group.
     """
@@ -105,13 +106,15 @@ def with_generation(trainer_class: Any, settings: RlSettings, seed: int) -> Any:
         def _generate_single_turn(self, prompt_ids: list[list[int]], *args: Any, **how: Any) -> Any:
             began = time.perf_counter()
             if settings.generator == "local":
-                completions, logprobs = self._drawn_locally(self._drawn_after), None
+                found = self._drawn_locally(self._drawn_after), None
             else:
-                completions, logprobs = super()._generate_single_turn(self._drawn_after, *args, **how)
+                theirs = super()._generate_single_turn(self._drawn_after, *args, **how)
+                found = theirs if logprobs else (theirs, None)
+            completions = found[0]
             for place, ids in enumerate(injected_ids(self._tokenizer, settings), settings.group_size - injected_rows):
                 completions[place :: settings.group_size] = [ids] * len(completions[place :: settings.group_size])
             self._metrics["train"]["seconds/generation"].append(time.perf_counter() - began)
-            return completions, logprobs
+            return found if logprobs else completions
 
         def _drawn_locally(self, prompts: list[list[int]]) -> list[list[int]]:
             names = (f"{self.state.global_step}/{self.accelerator.process_index}/{row}" for row in range(len(prompts)))

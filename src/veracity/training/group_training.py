@@ -46,6 +46,8 @@ class Kind:
     load: Callable[[], tuple[Any, Any]]
     """Its classes: trainer and configuration."""
     arguments: Arguments
+    logprobs: bool
+    """Whether generation gives log-probabilities beside token ids."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +145,7 @@ def make_trainer(
     kept: dict[str, Any] = {}
     choose = Chooser(what.prompts, stage, settings, seed, folder, lambda: kept["trainer"])
     sampler = ProblemOrder(len(rows), settings, choose)
-    ordered = _with_order(with_generation(without_card(trainer_class), settings, seed), sampler)
+    ordered = _with_order(with_generation(without_card(trainer_class), settings, seed, logprobs=kind.logprobs), sampler)
     with warnings.catch_warnings():  # TRL and Transformers tell each other about names that they will change
         warnings.simplefilter("ignore", FutureWarning)
         trainer = ordered(

@@ -95,4 +95,4 @@ def _classes() -> tuple[Any, Any]:
     return GRPOTrainer, GRPOConfig
 
 
-GRPO = Kind("grpo", _classes, grpo_arguments)
+GRPO = Kind("grpo", _classes, grpo_arguments, logprobs=True)

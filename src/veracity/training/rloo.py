@@ -52,4 +52,4 @@ def _classes() -> tuple[Any, Any]:
     return RLOOTrainer, RLOOConfig
 
 
-RLOO = Kind("rloo", _classes, rloo_arguments)
+RLOO = Kind("rloo", _classes, rloo_arguments, logprobs=False)
