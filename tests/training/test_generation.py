@@ -1,4 +1,4 @@
-"""Our engine as a trainer's generator: the tokens of TRL's own, from the weights of the moment, and what is mixed in."""
+"""Our engine as a trainer's generator: TRL's own tokens, from the weights of the moment, and what is mixed in."""
 
 from __future__ import annotations
 
