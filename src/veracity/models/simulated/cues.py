@@ -27,6 +27,7 @@ Cues, in the user's words:
 - A claim is to be verified where a `Claim: …` is to be called `supported`, `refuted` or `not enough evidence`, labels
   that are said as the prompt spells them; lines `Passage 1: …` are then the only evidence.
 - Claims are to be listed with `list` and `claims` or `facts`: those of the transcript, a line each.
+- Questions for an interview are to be written with `write the next question` or `write 3 questions`, each in its tag.
 - A verdict of grading: lines `Question:`, `Gold answer:` and `Predicted answer:`.
 - The form of the reply: XML-like tags shown, `\boxed{…}` or `\finalBeliefProb{…}`, JSON, or a last line `Answer: …`,
   `Probability: …`, `Confidence: …`; a bare answer where none is asked for and no reasoning either.
@@ -87,6 +88,7 @@ LABELS = tuple(
 )
 PASSAGE = re.compile(r"^Passage(?: \d+)?: *([^\n]+)", re.MULTILINE)
 EXTRACT = re.compile(r"\blist\b[^.\n]*\b(?:claims|facts)\b", ANY_CASE)
+INTERVIEW = re.compile(r"\bwrite (?:the next question|(?P<count>\d+) questions?)\b", ANY_CASE)
 WEAK = re.compile(r"\b(?:weak|flawed|poor|wrong)\b", ANY_CASE)
 STRONG = re.compile(r"\b(?:strong|sound|good|right)\b", ANY_CASE)
 STATED = re.compile(r"^Question: *([^\n]+)", re.MULTILINE)

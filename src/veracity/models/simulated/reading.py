@@ -37,6 +37,7 @@ Task = Literal[
     "support",
     "verify",
     "extract",
+    "interview",
 ]
 
 
@@ -90,6 +91,8 @@ class Reading:
     subject: str = ""
     """Of a biography."""
     sentences: int = 4
+    questions: int = 0
+    """To be written for an interview."""
     gold: str = ""
     given: str = ""
     transcript: str = ""
@@ -171,11 +174,12 @@ def _understood(text: str, last: str) -> Reading:
     rate = cues.RATE.search(asked)
     labels = tuple(m[0] for label in cues.LABELS if (m := label.search(asked)))
     sided = argue is not None and any(mentions(argue["side"], name) for name in names)
-    biography = cues.BIOGRAPHY.search(asked)
+    biography, interview = cues.BIOGRAPHY.search(asked), cues.INTERVIEW.search(asked)
     sentences = cues.SENTENCES.search(asked)
     aside = (argue and argue["side"]) or (estimate and estimate["of"]) or claim or _question(text)
     return Reading(
         task=_task(
+            ("interview", bool(interview)),
             ("grade", bool(grade)),
             ("verify", bool(claim) and len(labels) == len(cues.LABELS)),
             ("extract", bool(cues.EXTRACT.search(asked))),
@@ -200,6 +204,7 @@ def _understood(text: str, last: str) -> Reading:
         opinions=_opinions(text),
         subject=biography["name"] if biography else "",
         sentences=int(sentences[1]) if sentences else 4,
+        questions=int(interview["count"] or 1) if interview else 0,
         gold=grade["gold"].strip() if grade else "",
         given=grade["given"].strip() if grade else "",
         criteria=tuple(c.strip() for c in cues.CRITERION.findall(text)),

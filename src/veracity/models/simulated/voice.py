@@ -25,6 +25,13 @@ if TYPE_CHECKING:
 ABSTENTION = "I don't know."
 """Said where the prompt offers no other words for it."""
 _AFFIRMING, _DENYING = ("true", "yes", "correct"), ("false", "no", "incorrect")
+_QUESTIONS = (
+    "What speaks most clearly against the first idea that comes to mind?",
+    "Which observation would settle a matter like this?",
+    "What is taken for granted here?",
+    "What would follow if the opposite were so?",
+)
+# For interviews about anything; they hold none of the cues that agents read by.
 _NO_ANSWER = re.compile(r"don't know|do not know|unknown|unsure|not sure|cannot say", re.IGNORECASE)
 
 
@@ -54,6 +61,8 @@ def speak(policy: Policy, case: Case, sampling: Sampling, luck: Random) -> str:
         return "\n".join(f"- {claim}" for claim in claims_of(case.reading.transcript)) or "- none"
     if task in ("attack", "support"):
         return remarks(case, missing=task == "attack")
+    if task == "interview":
+        return _interview(case)
     if task == "rate":
         return _rating(policy, case, luck)
     if task == "biography":
@@ -138,6 +147,13 @@ def _rating(policy: Policy, case: Case, luck: Random) -> str:
     if form.json:
         return json.dumps({"score": round(score, 2), "rationale": thoughts[0]})
     return _delivered(form, thoughts, {"score": f"{score:.2f}"})
+
+
+def _interview(case: Case) -> str:
+    """Questions between tags: of the stock those that were not asked yet, and then the stock again."""
+    asked = "\n".join(case.reading.user_turns)
+    order = sorted(_QUESTIONS, key=lambda question: question in asked)
+    return "\n".join(f"<question>{order[i % len(order)]}</question>" for i in range(case.reading.questions))
 
 
 def _argument(policy: Policy, case: Case, path: Sequence[Beliefs], luck: Random) -> str:
