@@ -1,4 +1,4 @@
-"""The abstention detector against hand labels: 328 replies that its lexicon was finished on, 68 that it never met."""
+"""The abstention detector against hand labels: 502 replies that its lexicon was made on, 68 that it never met."""
 
 from pathlib import Path
 
@@ -27,17 +27,24 @@ def rates(name):
 
 
 def test_replies_that_the_lexicon_was_finished_on():
-    """160 of 164 abstentions found, 3 others taken for one, 320 of 328 kinds right."""
+    """163 of 164 abstentions found, 1 other taken for one, 325 of 328 kinds right."""
     precision, recall, accuracy, n = rates("abstentions")
-    assert n == 328 and precision == pytest.approx(160 / 163) and recall == pytest.approx(160 / 164)
-    assert accuracy == pytest.approx(320 / 328)
+    assert n == 328 and precision == pytest.approx(163 / 164) and recall == pytest.approx(163 / 164)
+    assert accuracy == pytest.approx(325 / 328)
+
+
+def test_replies_that_its_patterns_were_widened_on():
+    """All 88 abstentions found, 2 others taken for one: that unicorns do not exist, and a joke about the number 42."""
+    precision, recall, accuracy, n = rates("abstentions_development")
+    assert n == 174 and precision == pytest.approx(88 / 90) and recall == 1.0
+    assert accuracy == pytest.approx(166 / 174)
 
 
 def test_replies_that_it_never_met():
-    """22 of 30 abstentions found, nothing else taken for one: what it misses goes to the judge, unharmed."""
+    """26 of 30 abstentions found, nothing else taken for one: what it misses goes to the judge, unharmed."""
     precision, recall, accuracy, n = rates("abstentions_held_out")
-    assert n == 68 and precision == 1.0 and recall == pytest.approx(22 / 30)
-    assert accuracy == pytest.approx(58 / 68)
+    assert n == 68 and precision == 1.0 and recall == pytest.approx(26 / 30)
+    assert accuracy == pytest.approx(62 / 68)
 
 
 def test_it_says_which_phrase_decided():
