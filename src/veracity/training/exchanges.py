@@ -74,7 +74,8 @@ class ExchangeEncoder:
         if len(exchange) > self._max_length:
             raise ContextLengthError(
                 f"{item}: {len(exchange.prompt_ids)} tokens of prompt and {len(exchange.response_ids)} of response do "
-                f"not fit into max_length={self._max_length}; raise it or leave the row out (nothing is cut)"
+                f"not fit into {self._max_length} (max_length, or the model's context where that is less); raise it or "
+                "leave the row out (nothing is cut)"
             )
         return exchange
 

@@ -8,6 +8,7 @@ out: TRL computes them in pieces. The sum is what must be there at least; fragme
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -124,7 +125,9 @@ def _hollow(start: Path, settings: OptimizationSettings) -> Any:
         return model
     from peft import get_peft_model
 
-    return get_peft_model(model, lora_config(settings.lora))
+    with warnings.catch_warnings():  # PEFT and Transformers tell each other about names that they will change
+        warnings.simplefilter("ignore", FutureWarning)
+        return get_peft_model(model, lora_config(settings.lora))
 
 
 def _gigabytes(count: int) -> str:

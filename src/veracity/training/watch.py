@@ -25,7 +25,8 @@ StepEnd = Callable[[int, int], None]
 _RESUME = "resume-step-"
 _HOPELESS = 10
 """So many steps skipped in a row mean that the weights themselves are broken."""
-_OWN_COLUMNS = ("loss", "learning_rate", "epoch", "step")
+_NO_METRICS = ("loss", "learning_rate", "epoch", "step", "num_tokens")
+"""Kept elsewhere in the log, or (`num_tokens`) counted from the start of a process rather than of the training."""
 
 
 @dataclass(slots=True)
@@ -51,7 +52,7 @@ class TrainingLog:
         self.steps.append(step)
         self.losses.append(float(logs["loss"]))
         self.learning_rates.append(float(logs["learning_rate"]))
-        others = {k: float(v) for k, v in logs.items() if k not in _OWN_COLUMNS and isinstance(v, int | float)}
+        others = {k: float(v) for k, v in logs.items() if k not in _NO_METRICS and isinstance(v, int | float)}
         self.metrics.append(others)
 
 
