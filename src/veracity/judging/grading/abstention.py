@@ -7,7 +7,7 @@ text ("the date of his death is unknown") is no abstention either. A reply that 
 elsewhere ("please consult the official website") abstains too.
 
 How good it is: on 68 replies that it was never improved on, precision 26 of 26 and recall 26 of 30 (before the last
-round of patterns, 22 of 22 and 22 of 30); on the 174 replies written for that round 88 of 90 and 88 of 88 (before, 39 of
+round of patterns, 22 of 22 and 22 of 30); on 174 replies written for that round 88 of 90 and 88 of 88 (before: 39 of
 46 and 39 of 88). What it misses is graded by the judge. `tests/judging/fixtures` holds the replies.
 """
 
