@@ -56,7 +56,11 @@ def schema(experiment: Annotated[str, typer.Argument(help="Name of an experiment
     table = Table("setting", "type", "default", "meaning", box=None, header_style="bold", pad_edge=False)
     for row in schema_table(experiments.get(experiment).settings):
         table.add_row(row.key, *(escape(text) for text in (row.type, row.default, row.description)))
-    make_console().print(table)
+    console = make_console()
+    console.print(table)
+    others = ", ".join(name for name in experiments.names() if name != experiment)
+    told = f"\nThese are the settings of {experiment}; `veracity recipes schema NAME` prints those of {others}."
+    console.print(told, markup=False, highlight=False)
 
 
 @app.command()
