@@ -28,6 +28,7 @@ from veracity.training.problem_order import Chooser, ProblemOrder
 from veracity.training.records import Judge, Prompt, RewardPart
 from veracity.training.reward_functions import RewardStage, check_prompts
 from veracity.training.rl_settings import RlSettings
+from veracity.training.unpadded import without_padding
 from veracity.training.watch import StepEnd, TrainingLog, newest_checkpoint
 
 logger = logging.getLogger("veracity.training")
@@ -145,7 +146,9 @@ def make_trainer(
     kept: dict[str, Any] = {}
     choose = Chooser(what.prompts, stage, settings, seed, folder, lambda: kept["trainer"])
     sampler = ProblemOrder(len(rows), settings, choose)
-    ordered = _with_order(with_generation(without_card(trainer_class), settings, seed, logprobs=kind.logprobs), sampler)
+    ordered = _with_order(
+        with_generation(without_padding(without_card(trainer_class)), settings, seed, logprobs=kind.logprobs), sampler
+    )
     with warnings.catch_warnings():  # TRL and Transformers tell each other about names that they will change
         warnings.simplefilter("ignore", FutureWarning)
         trainer = ordered(
