@@ -27,6 +27,14 @@ def write_report(run_folder: Path) -> Path:
         from veracity.report.factuality import write_factuality_report
 
         return write_factuality_report(run_folder)
+    if experiment_name(run_folder) == "simplefact":
+        from veracity.report.simplefact import write_simplefact_report
+
+        return write_simplefact_report(run_folder)
+    if experiment_name(run_folder) == "facttune":
+        from veracity.report.facttune import write_facttune_report
+
+        return write_facttune_report(run_folder)
     from veracity.report import page
 
     return page.write_report(run_folder)
@@ -38,6 +46,14 @@ def print_summary(run_folder: Path, console: Console) -> None:
         from veracity.report.factuality_terminal import print_factuality_summary
 
         return print_factuality_summary(run_folder, console)
+    if experiment_name(run_folder) == "simplefact":
+        from veracity.report.simplefact_terminal import print_simplefact_summary
+
+        return print_simplefact_summary(run_folder, console)
+    if experiment_name(run_folder) == "facttune":
+        from veracity.report.facttune import print_facttune_summary
+
+        return print_facttune_summary(run_folder, console)
     from veracity.report import terminal
 
     return terminal.print_summary(run_folder, console)
