@@ -4,13 +4,15 @@ import json
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
+sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parent)]
 
 
 def main(folder: str) -> None:
     import torch
+    from preference_rows import pairs
 
-    from micro_models import make_facts, make_model
+    from micro_models import make_facts, make_model, save_micro
+    from veracity.training.dpo import DpoSettings, train_dpo
     from veracity.training.examples import TrainingText, encode
     from veracity.training.launcher import Launch
     from veracity.training.settings import PhaseSettings, SftSettings
@@ -27,7 +29,19 @@ def main(folder: str) -> None:
         folder=Path(folder) / f"training-{launch.processes}", on_epoch_end=lambda epoch, _: epochs.append(epoch),
     )  # fmt: skip
     norm = sum(float(p.detach().double().square().sum()) for p in model.parameters())
-    record = {"losses": log.losses, "norm": norm, "epochs": epochs, "told": told, "processes": launch.processes}
+    start = launch.from_main(lambda: save_micro(Path(folder) / "start"))
+    preferences = train_dpo(
+        start, pairs(), DpoSettings(batch_size=8, epochs=2, learning_rate=0.01, warmup=0), seed=3,
+        folder=Path(folder) / f"dpo-{launch.processes}", out=Path(folder) / f"model-{launch.processes}",
+    )  # fmt: skip
+    record = {
+        "dpo": preferences.losses,
+        "losses": log.losses,
+        "norm": norm,
+        "epochs": epochs,
+        "told": told,
+        "processes": launch.processes,
+    }
     (Path(folder) / f"{launch.processes}-{launch.rank}.json").write_text(json.dumps(record))
 
 

@@ -129,8 +129,13 @@ def test_one_batch_of_eight_equals_eight_of_one_accumulated(start, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "options", [{}, {"lora": LoraSettings(rank=4, dropout=0.3), "disable_dropout": False}, {"sync_reference": ReferenceSync(every=2)}]
-)  # fmt: skip
+    "options",
+    [
+        {},
+        {"lora": LoraSettings(rank=4, dropout=0.3), "disable_dropout": False},
+        {"sync_reference": ReferenceSync(every=2)},
+    ],
+)
 def test_a_killed_training_goes_on_to_the_same_weights(start, tmp_path, options):
     options |= {"epochs": 3, "save_every": 2, "warmup": 2, "schedule": "cosine"}
     whole = train(start, tmp_path, "whole", **options)

@@ -1,5 +1,6 @@
 """What all trainers go through: lineage, refusals, broken numbers, memory, and models found again by name."""
 
+import itertools
 import json
 import math
 
@@ -142,7 +143,7 @@ def test_a_broken_gradient_is_skipped_and_counted_and_changes_nothing(tmp_path):
     log, after = poisoned(tmp_path, "skip", at={2, 5})
     assert log.skipped == [2, 5] and log.steps == [1, 3, 4, 6]
     assert all(map(math.isfinite, log.losses))
-    same = [all(torch.equal(a[k], b[k]) for k in a) for a, b in zip(after, after[1:], strict=False)]
+    same = [all(torch.equal(a[k], b[k]) for k in a) for a, b in itertools.pairwise(after)]
     assert same == [True, False, False, True, False]
 
 
@@ -156,7 +157,7 @@ def test_what_was_trained_before_a_stop_is_kept(tmp_path):
     with torch.no_grad():
         model.model.norm.weight[0] = math.nan
     save_model(model, tokenizer, tmp_path / "broken")
-    with pytest.raises(NonFiniteError, match="step 1.*the weights before it are in .*stopped"):
+    with pytest.raises(NonFiniteError, match=r"step 1.*the weights before it are in .*stopped"):
         train(tmp_path / "broken", tmp_path)
     assert "not finite" in read_lineage(tmp_path / "a-work" / "stopped").notes["stopped"]
     load_model(tmp_path / "a-work" / "stopped", FAST)
@@ -167,7 +168,7 @@ def test_what_was_trained_before_a_stop_is_kept(tmp_path):
 
 
 def test_memory_is_counted_by_parts(start):
-    """Micro model: P weights of 4 bytes, as many gradients, two moments; 2 rows × 10 tokens × 2 layers × 32 units × 68."""
+    """Micro model: P weights of 4 bytes, as many gradients, two moments; 2 rows × 10 tokens × 2 layers × 32 × 68."""
     model, _ = make_model()
     size = 4 * sum(p.numel() for p in model.parameters())
     full = estimate_memory(start, FAST, MemoryShape(2, 10, reference=True), bfloat16=False)

@@ -58,12 +58,13 @@ def test_the_loss_has_the_value_of_its_formula(start, tmp_path):
     settings = KtoSettings(precompute_reference=True, desirable_weight=2.0)
     trainer = trainer_of(start, tmp_path, settings)
     rows = list(trainer.train_dataset)
+    wanted, unwanted = next(r for r in rows if r["label"]), next(r for r in rows if not r["label"])
     batch = trainer.data_collator(
         [
             {**row, "ref_logps": row["ref_logps"] - shift, "ref_KL_logps": row["ref_KL_logps"] - 2.0}
-            for row, shift in ((next(r for r in rows if r["label"]), 5.0), (next(r for r in rows if not r["label"]), -3.0))
+            for row, shift in ((wanted, 5.0), (unwanted, -3.0))
         ]
-    )  # fmt: skip
+    )
     by_hand = (2 * (1 - 1 / (1 + math.exp(-0.3))) + 1 - 1 / (1 + math.exp(-0.5))) / 2
     assert trainer.compute_loss(trainer.model, batch).item() == pytest.approx(by_hand, abs=1e-4)
 

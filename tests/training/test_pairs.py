@@ -57,11 +57,14 @@ def test_prompts_without_a_pair_are_named_and_broken_scores_refused():
     other = Prompt("p2", ASK.messages)
     pairing = build_pairs([(ASK, responses(None, 0.5)), (other, responses(1.0, 0.0))], PairSettings())
     assert pairing.prompts_without == ("p1",) and [p.item for p in pairing.pairs] == ["p2"]
-    with pytest.raises(DataError, match="p1.*not finite"):
+    with pytest.raises(DataError, match=r"p1.*not finite"):
         build_pairs([(ASK, responses(float("nan"), 0.5))], PairSettings())
 
 
-@given(st.lists(st.one_of(st.none(), st.integers(0, 5).map(float)), max_size=8), st.sampled_from(["all", "best_vs_rest", "best_vs_worst"]))  # fmt: skip
+SCORES = st.lists(st.one_of(st.none(), st.integers(0, 5).map(float)), max_size=8)
+
+
+@given(SCORES, st.sampled_from(["all", "best_vs_rest", "best_vs_worst"]))
 def test_whatever_the_scores(scores, mode):
     pairing = build_pairs([(ASK, responses(*scores))], PairSettings(mode=mode))
     known = [s for s in scores if s is not None]

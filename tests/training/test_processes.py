@@ -7,6 +7,8 @@ import sys
 
 import processes_child
 import pytest
+import torch
+from safetensors.torch import load_file
 
 
 def test_two_processes_train_like_one(tmp_path):
@@ -20,4 +22,8 @@ def test_two_processes_train_like_one(tmp_path):
     assert alone["epochs"] == first["epochs"] == [1, 2] and second["epochs"] == []
     assert first["told"] == second["told"] == {"decided by": 0}
     assert first["norm"] == pytest.approx(alone["norm"], rel=1e-6) and second["norm"] == first["norm"]
+    assert first["dpo"] == pytest.approx(alone["dpo"], abs=1e-5) and len(first["dpo"]) == 2
+    assert second["dpo"] == first["dpo"]
+    one, two = (load_file(tmp_path / f"model-{n}" / "model.safetensors") for n in (1, 2))
+    assert all(torch.allclose(one[name], two[name], atol=1e-4) for name in one)
     assert first["losses"] == pytest.approx(alone["losses"], abs=1e-5)

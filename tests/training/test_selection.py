@@ -73,8 +73,11 @@ def test_examples_are_divided_over_the_sources():
 
 @pytest.mark.parametrize(
     ("total", "held"),
-    [(0, 0), (10, 0), (11, 3), (14, 4), (50, 5), (51, 12), (80, 20), (200, 20), (201, 40), (1000, 100), (1001, 100), (3000, 200)],
-)  # fmt: skip
+    [
+        *[(0, 0), (10, 0), (11, 3), (14, 4), (50, 5), (51, 12), (80, 20), (200, 20)],
+        *[(201, 40), (1000, 100), (1001, 100), (3000, 200)],
+    ],
+)
 def test_sizes_of_the_validation_split(total, held):
     assert validation_size(total) == held
 
