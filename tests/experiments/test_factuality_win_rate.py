@@ -124,6 +124,7 @@ def test_the_summary_and_the_page_show_the_rates_with_intervals_and_the_judge_be
     assert re.search(r"careful +\d+ % \[\d+, \d+\] +\d+ % \[\d+, \d+\] +0 % \[0, \d+\]", text)
     assert "Against the long answers of “none” those of “bold” win" in text and "not seen to judge" not in text
     assert ">Win rate of long answers</h2>" in page and "pairwise judge" in page
+    assert "bold, then none" in page and "the first is called better" in page and "depends on the order" not in page
     assert "Of 120 pairs of a true and a false biography the judge prefers the true one in 100 %" in page
 
 

@@ -14,6 +14,7 @@ from veracity.core.problem import Problem
 from veracity.core.records import Failure
 from veracity.core.requests import Generate, Sampling, user
 from veracity.engine import Expected
+from veracity.engine.plan import CHARACTERS_A_TOKEN
 from veracity.judging.win_rate import PairVerdict, PairwiseSettings, judge_pair
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from veracity.experiments.factuality_bench import Worker
     from veracity.experiments.factuality_settings import LongSettings
 
-CHARACTERS_A_TOKEN = 4
 AROUND = 900
 """Characters of the judge's instructions with a question."""
 

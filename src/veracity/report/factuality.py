@@ -16,7 +16,7 @@ from veracity.metrics.judge_card import FAILURE_LIMIT, failing
 from veracity.metrics.judged_confidence import JudgedConfidence
 from veracity.metrics.wording import percent
 from veracity.report.factuality_contents import FactualityContents, read_factuality
-from veracity.report.factuality_examples import long_examples, short_examples
+from veracity.report.factuality_examples import long_examples, pair_examples, short_examples
 from veracity.report.factuality_figures import (
     exposure_figure,
     outcomes_figure,
@@ -74,6 +74,7 @@ def render(contents: FactualityContents, figures: Path) -> str:
         "limit": f"{100 * FAILURE_LIMIT:.0f} %",
         "short_examples": short_examples(contents),
         "long_examples": long_examples(contents),
+        "pair_examples": pair_examples(contents),
         "has_short": contents.answers is not None,
         "has_long": contents.responses is not None,
         "has_confidence": bool(contents.methods),

@@ -7,10 +7,13 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from veracity.metrics.win_rate import outcomes
 from veracity.report.factuality_contents import FactualityContents
 
 SHORT, LONG = 2, 3
 """Answers of each grade in every arm, and long answers, that are shown."""
+FLIPPED = "flipped"
+"""Of a pair: the judge named another winner when the places were swapped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,19 @@ class LongExample:
     response: str
     claims: tuple[tuple[str, str], ...]
     """(claim, label or why there is none)."""
+
+
+@dataclass(frozen=True, slots=True)
+class PairExample:
+    """Two long answers to one prompt, and which the judge called better."""
+
+    arm: str
+    against: str
+    prompt: str
+    own: str
+    other: str
+    outcome: str
+    """Of the arm: `win`, `loss`, or `flipped`."""
 
 
 def short_examples(contents: FactualityContents) -> list[ShortExample]:
@@ -66,6 +82,30 @@ def long_examples(contents: FactualityContents) -> list[LongExample]:
     ranked = contents.responses.join(right, on=keys).sort("share", "item", descending=[True, False])
     places = sorted({0, ranked.height // 2, ranked.height - 1} & set(range(ranked.height)))[:LONG]
     return [_long(contents.claims, ranked.row(place, named=True)) for place in places]
+
+
+def pair_examples(contents: FactualityContents) -> list[PairExample]:
+    """The first pair that each arm won, lost, and that the judge called otherwise in the other order."""
+    if contents.pairs is None or contents.responses is None:
+        return []
+    said = {
+        (arm, item, sample): (prompt, response)
+        for arm, item, sample, prompt, response in contents.responses.select(
+            "arm", "item", "sample", "prompt", "response"
+        ).iter_rows()
+    }
+    flipped = pl.col("a_first") != pl.col("b_first")
+    told = contents.pairs.with_columns(outcome=pl.Series(outcomes(contents.pairs), dtype=pl.String)).with_columns(
+        outcome=pl.when(flipped).then(pl.lit(FLIPPED)).otherwise("outcome")
+    )
+    shown = told.filter(pl.col("outcome").is_in(["win", "loss", FLIPPED]))
+    first = shown.group_by("arm", "outcome", maintain_order=True).head(1)
+    return [
+        PairExample(arm, against, *said[arm, item, sample], said[against, item, sample][1], outcome)
+        for arm, against, item, sample, outcome in first.select(
+            "arm", "against", "item", "sample", "outcome"
+        ).iter_rows()
+    ]
 
 
 def _long(claims: pl.DataFrame, row: dict[str, object]) -> LongExample:

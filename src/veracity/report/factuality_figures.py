@@ -21,6 +21,8 @@ from veracity.report.style import GREEN, INK, NEVER, NEW, OLD, PURPLE, QUIET, SK
 WIDTH = 6.2
 SPLIT, NEAR = 0.7, 0.03
 """Coverage from which a label stands left of its point; shares below which two points lie on one another."""
+APART = 0.1
+"""Between the intervals of two curves over one level of exposure, whose levels are 1 apart."""
 COLOURS = (OLD, NEW, GREEN, PURPLE, SKY, INK)
 OUTCOMES = {"correct": ("right", GREEN), "not_attempted": ("declined", NEVER), "incorrect": ("wrong", NEW)}
 TICKS = ([0, 0.25, 0.5, 0.75, 1.0], ["0", "25", "50", "75", "100 %"])
@@ -103,8 +105,9 @@ def exposure_figure(curves: Mapping[str, Mapping[float, Estimate]]) -> Figure:
         figure = new_figure(WIDTH, 3.4)
         axes = figure.subplots()
         levels = sorted({level for curve in curves.values() for level in curve})
-        for colour, (label, curve) in zip(COLOURS, curves.items(), strict=False):
-            places = [levels.index(level) for level in curve]
+        for number, (colour, (label, curve)) in enumerate(zip(COLOURS, curves.items(), strict=False)):
+            beside = APART * (number - (len(curves) - 1) / 2)  # so that intervals do not lie on one another
+            places = [levels.index(level) + beside for level in curve]
             values = [e.value for e in curve.values()]
             low = [e.value - e.ci_low for e in curve.values()]
             high = [e.ci_high - e.value for e in curve.values()]
@@ -114,7 +117,7 @@ def exposure_figure(curves: Mapping[str, Mapping[float, Estimate]]) -> Figure:
         axes.set_xticks(range(len(levels)), [fraction(level) for level in levels])
         axes.set_xlabel("exposure: how often the subject's facts were in the training text")
         share_axis(axes, "share that is right")
-        axes.legend(loc="upper left")
+        axes.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=2, borderaxespad=0.2)
     return figure
 
 
