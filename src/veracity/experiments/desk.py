@@ -7,6 +7,7 @@ it is opened when something must be asked of it, and not where the ledger's or t
 from __future__ import annotations
 
 import asyncio
+import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -107,7 +108,7 @@ class Desk:
     tables: dict[str, pl.DataFrame] = field(default_factory=dict)
     """What is stored so far, by stage."""
     keys: dict[str, str] = field(default_factory=dict)
-    _playing: str = ""
+    _playing: dict[str, str] = field(default_factory=dict)
 
     @cached_property
     def engine(self) -> Engine:
@@ -125,12 +126,16 @@ class Desk:
 
     def play(self, policy: Policy) -> None:
         """Let `policy` be asked from now on; the one before it is let go."""
-        if self._playing != policy.key:
+        self.play_as(POLICY, policy)
+
+    def play_as(self, role: str, policy: Policy) -> None:
+        """Let `policy` play `role` from now on, in place of whoever did."""
+        if self._playing.get(role) != policy.key:
             from veracity.models.resolve import open_model
 
-            self.cast[POLICY] = open_model(policy.model)
-            self.engine.cast(POLICY, self.cast[POLICY])
-            self._playing = policy.key
+            self.cast[role] = open_model(policy.model)
+            self.engine.cast(role, self.cast[role])
+            self._playing[role] = policy.key
 
     def run(self, stage: str, programs: Mapping[str, Program[T]]) -> dict[str, T | Failure]:
         """Every program's value or `Failure`, in the order given; failures are kept under the stage's name."""
@@ -150,13 +155,18 @@ class Desk:
         self.keys[name], self.tables[name] = key, self.run_folder.table(name, key, made)
         return self.tables[name]
 
-    def model(self, name: str, inputs: Any, train: Callable[[Path], object]) -> Policy:
-        """The trained model of a stage, kept in the run's `artifacts`: there, or made by `train(folder)`."""
-        key = content_hash(inputs)
+    def trained(self, name: str, train: Callable[[Path, Path], object]) -> Policy:
+        """The model `name` of the run's `models`: made by `train(checkpoints, out)`, which does nothing if it is there.
+
+        A training that was killed goes on from its checkpoints; when its model is finished, they are removed.
+        """
+        from veracity.training.lineage import parent_hash
+
+        checkpoints, out = self.run_folder.path / "checkpoints" / name, self.run_folder.path / "models" / name
         with self.timed(f"train {name}"):
-            folder = self.run_folder.artifact(name, key, lambda made: _ignore(train(made)))
-        self.keys[name] = key
-        return Policy(str(folder), key)
+            train(checkpoints, out)
+        shutil.rmtree(checkpoints, ignore_errors=True)
+        return Policy(str(out), parent_hash(out))
 
     def all_failures(self) -> pl.DataFrame:
         """Those of all stages: stage, item, kind, reason."""
@@ -199,11 +209,23 @@ def open_desk(run: Run, roles: RoleSettings, console: Console) -> Iterator[Desk]
         yield Desk(run, cast, ledger, roles.budget, display, runner)
 
 
-def policy_of(model: str) -> Policy:
-    """A model that exists already, by its name; it is opened to learn its identity. Raises as `open_model`."""
-    from veracity.models.resolve import open_model
+def start_folder(model: str) -> Path:
+    """The complete folder of a model that training may start from: `tiny`, a folder, or a hub id, which is fetched.
 
-    return Policy(model, open_model(model).identity)
+    Raises:
+        ModelError: there is none.
+    """
+    from veracity.experiments.gv_gap_material import find_model
+    from veracity.experiments.gv_gap_settings import ModelSettings
+
+    return find_model(ModelSettings(path=model)).folder
+
+
+def policy_of(folder: Path) -> Policy:
+    """A model that lies in a folder. Raises ModelError if it has none."""
+    from veracity.training.lineage import parent_hash
+
+    return Policy(str(folder), parent_hash(folder))
 
 
 def prompts_used(starts: Sequence[str]) -> dict[str, str]:
@@ -211,7 +233,3 @@ def prompts_used(starts: Sequence[str]) -> dict[str, str]:
     from veracity.judging.prompting import prompt_hashes
 
     return {name: digest for name, digest in prompt_hashes().items() if name.startswith(tuple(starts))}
-
-
-def _ignore(value: object) -> None:
-    """A trainer's log is written by the trainer; a stage returns nothing."""
