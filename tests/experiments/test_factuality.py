@@ -106,6 +106,8 @@ def test_the_page_is_self_contained_and_complete(finished: Path) -> None:
     assert not re.findall(r'(?:src|href)="(?!data:|#)[^"]*"', page), "nothing is loaded from elsewhere"
     for title in ("Short answers", "Confidence", "Long answers", "Judge quality card", "Is the measurement right?"):
         assert f">{title}</h2>" in page
+    for measure in ("precision, mean over answers", "FActScore, γ 10", "F1@3", "claims without a verdict"):
+        assert f">{measure}</th>" in page
     assert page.count("<figure") == 4 and page.count("✓ pass") == 3
     assert {p.name for p in (finished / "figures").glob("*.png")} == {
         "outcomes.png", "risk_coverage.png", "reliability.png", "exposure.png",

@@ -26,6 +26,16 @@ SHORT = {
 }
 CLASSES = ("AllCorrect", "PartialCorrect", "PartialNotAttempt", "AllNotAttempt", "AllAttemptWrong")
 WINS = {"win_rate": "win rate", "win_rate at equal length": "at equal length", "flip_rate": "flipped"}
+LONG = {
+    "precision": "precision, mean over answers",
+    "respond_ratio": "answers with a claim (respond ratio)",
+    "claims": "claims in an answer, mean",
+    "words": "words in an answer, mean",
+    "abstained": "answers that decline",
+    "zero_claims": "answers without a claim",
+    "judge_failed": "claims without a verdict",
+}
+"""How a measure of long answers is called in the table, where its stored name says too little."""
 EXCLUDED, AS_ZERO = " (excluded)", " (as zero)"
 MICRO, COUNTS = "precision of all claims", ("claims", "words")
 
@@ -109,17 +119,24 @@ def long_table(contents: FactualityContents) -> Table | None:
     names = [name.removeprefix(start) for name in contents.estimates if name.startswith(start)]
     rows: list[list[str]] = []
     for name in dict.fromkeys(n.removesuffix(EXCLUDED).removesuffix(AS_ZERO) for n in names):
-        rows.append([name.replace("_", " "), *[cell for arm in arms for cell in _treated(contents, arm, name)]])
+        rows.append([_called(name), *[cell for arm in arms for cell in _treated(contents, arm, name)]])
         if name == MICRO:
             corrected = [(percent(contents.corrected_precision(arm)), "") for arm in arms]
             rows.append(["… corrected for the verifier's errors", *[cell for pair in corrected for cell in pair]])
     note = (
         "“Excluded” leaves out answers that abstain and claims without evidence, “as zero” counts them as nothing "
-        "supported. The correction is p = (p̂ + sp − 1) / (se + sp − 1) with the verifier's sensitivity and specificity "
+        "supported. FActScore is precision, lowered for answers of fewer than γ claims; recall@K the supported claims "
+        "over K, at most 1; F1@K its harmonic mean with precision. The correction is p = (p̂ + sp − 1) / (se + sp − 1) "
+        "with the verifier's sensitivity and specificity "
         "below (Rogan and Gladen); its interval carries the uncertainty of all three."
     )
     header = ["measure", *[f"{arm}: {how}" for arm in arms for how in ("excluded", "as zero")]]
     return Table("Long answers", header, rows, note)
+
+
+def _called(name: str) -> str:
+    """A measure of long answers as the field writes it: `F1@32`, `FActScore, γ 10`."""
+    return LONG.get(name, name.replace("f1@", "F1@").replace("factscore, gamma", "FActScore, γ").replace("_", " "))
 
 
 def _treated(contents: FactualityContents, arm: str, name: str) -> tuple[str, str]:
