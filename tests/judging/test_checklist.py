@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
 from random import Random
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from veracity.core.errors import ConfigError
+from veracity.core.errors import ConfigError, ServerError
 from veracity.core.judged import ClaimLabel, Coverage, Group, JudgedClaim, JudgedResponse
 from veracity.core.problem import Problem
 from veracity.core.requests import Call, Generate, Generated, Message, Reply, Sample, Score, Scored
@@ -21,22 +23,27 @@ from veracity.judging.checklist import (
     Covering,
     build_checklist,
     checklist_verifier_prompts,
+    cover,
     statement_key,
 )
 from veracity.judging.checklist.building import entailment_keys
 from veracity.judging.checklist.examples import (
     CheckExample,
+    check_dialogue,
     check_examples,
     find_stated,
     paraphrase_by_templates,
     states_by_templates,
 )
 from veracity.judging.checklist.nli import windows
+from veracity.judging.checklist.paraphrasing import paraphrased
 from veracity.judging.checklist.swapping import names_in, swapped_value
 from veracity.judging.checklist.text import LABELS, parse_coverage
 from veracity.metrics.checklist import checklist_scores
 from veracity.metrics.checklist_verifier import verifier_quality
 from veracity.models.instant import InstantModel
+from veracity.rewards import open_reward
+from veracity.store.ledger import Ledger
 from veracity.world.tiny import tiny_world
 
 LABEL: dict[str, ClaimLabel | None] = {"s": "supported", "r": "refuted", "n": "not_enough", "?": None}
@@ -270,6 +277,58 @@ def test_a_number_never_becomes_itself(number: int, seed: int) -> None:
     text = f"It weighs {number} stones."
     found = swapped_value(text, [text], "", [], Random(seed))
     assert found is not None and str(number) not in found[0].split()
+
+
+def test_a_server_that_is_down_costs_the_reward_and_gives_no_zero() -> None:
+    def broken(call: Call) -> Reply:
+        raise ServerError("timed out")
+
+    verify, judged = CHECKLIST_VERIFIERS.get("judge_text"), JudgedResponse("Ada paints.", 3)
+    program = cover(judged, ["A", "B"], verify, CheckSettings())
+    found = Engine({"verifier": InstantModel(broken)}).run({"x": program})["x"]
+    assert isinstance(found, JudgedResponse) and found.checklist == (None, None)
+    group = Group(Problem("q", "d", "?"), (found, replace(found, checklist=COVERAGE), replace(found, checklist=())))
+    assert open_reward("checklist_recall").of(group) == [None, pytest.approx(1 / 3), None]
+
+
+def test_what_was_asked_before_is_not_asked_again(tmp_path: Path) -> None:
+    calls: list[int] = []
+
+    def answer(call: Call) -> Reply:
+        calls.append(call.id)
+        return Generated((Sample("1. consistent", "stop", 1),))
+
+    for _ in range(2):
+        with Ledger(tmp_path / "ledger.sqlite") as ledger:
+            engine = Engine({"verifier": InstantModel(answer)}, ledger=ledger)
+            program = cover(JudgedResponse("x", 1), ["A"], CHECKLIST_VERIFIERS.get("judge_text"), CheckSettings())
+            found = engine.run({"x": program})["x"]
+            assert isinstance(found, JudgedResponse) and found.checklist == ("consistent",)
+    assert len(calls) == 1
+
+
+def test_a_trained_verifier_is_asked_and_read_as_the_judge_in_words() -> None:
+    """The label of every example, written as it is trained, is read back by the judge's own program."""
+    for example in world_examples()[:6]:
+        messages, reply = check_dialogue(example)
+        asked: list[object] = []
+
+        def answer(call: Call, reply: str = reply, asked: list[object] = asked) -> Reply:
+            assert isinstance(call.request, Generate)
+            asked.append(call.request.prompt)
+            return Generated((Sample(reply, "stop", 1),))
+
+        assert check("judge_text", [example.item], example.response, InstantModel(answer)) == (example.label,)
+        assert asked == [messages]
+
+
+def test_a_paraphrase_that_changes_a_number_is_thrown_away() -> None:
+    items = ["Ada was born in 1961.", "She paints.", "She is 40.", "She sings."]
+    reply = "1. It was in 1961 that Ada was born.\n2. Painting is what she does.\n3. She is 41.\n4. She sings."
+    found = Engine({"judge": replying(reply)}).run({"x": paraphrased(items)})["x"]
+    assert found == {items[0]: "It was in 1961 that Ada was born.", items[1]: "Painting is what she does."}
+    cut = Engine({"judge": replying(reply, "length")}).run({"x": paraphrased(items)})["x"]
+    assert cut == {}
 
 
 def test_macro_f1_by_hand() -> None:

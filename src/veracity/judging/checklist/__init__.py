@@ -9,6 +9,7 @@ from veracity.judging.checklist.base import (
     checklist_verifier_prompts,
 )
 from veracity.judging.checklist.building import Checklist, ChecklistItem, build_checklist, statement_key
+from veracity.judging.checklist.covering import cover
 
 __all__ = [
     "CHECKLIST_VERIFIERS",
@@ -20,5 +21,6 @@ __all__ = [
     "build_checklist",
     "checklist_verifier",
     "checklist_verifier_prompts",
+    "cover",
     "statement_key",
 ]

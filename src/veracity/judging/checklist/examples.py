@@ -14,8 +14,11 @@ from random import Random
 
 from veracity.core.identity import derive_seed
 from veracity.core.judged import Coverage
+from veracity.core.requests import Message, user
 from veracity.judging.checklist.swapping import swapped_value
+from veracity.judging.checklist.text import PROMPT
 from veracity.judging.claims.sentences import split_sentences
+from veracity.judging.prompting import render
 from veracity.judging.templates import Statement, TemplateReader
 from veracity.judging.verifying.rule import agreement
 from veracity.world.language import Language
@@ -94,6 +97,11 @@ def check_examples(
         }
         examples += [CheckExample(i, " ".join(text), label, one.cluster) for label, (i, text) in made.items()]
     return examples
+
+
+def check_dialogue(example: CheckExample) -> tuple[tuple[Message, ...], str]:
+    """(conversation, reply) to train a verifier on: asked as `judge_text` asks, answered as it reads."""
+    return user(render(PROMPT, items=[example.item], response=example.response)), f"1. {example.label}"
 
 
 def states_by_templates(language: Language) -> States:
