@@ -3,6 +3,7 @@
 import itertools
 import json
 import math
+import shutil
 
 import pytest
 import torch
@@ -25,6 +26,7 @@ from veracity.training.settings import LoraSettings
 from veracity.training.surroundings import contained
 from veracity.training.watch import TrainingLog, watcher
 
+TINY_NEOX = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2}
 FAST = DemonstrationSettings(batch_size=4, epochs=3, learning_rate=1e-2, warmup=0, schedule="constant")
 
 
@@ -118,6 +120,23 @@ def test_a_folder_without_a_model_and_a_tokenizer_without_a_template_are_refused
         ExchangeEncoder(tokenizer, 10)
     with pytest.raises(DataError, match="d0: the response is empty"):
         ExchangeEncoder(make_tokenizer(), 10).encode("d0", (Message("user", "a"),), " ")
+
+
+def test_weights_of_another_architecture_are_refused(start, tmp_path):
+    from transformers import GPTNeoXConfig, LlamaConfig
+
+    model, tokenizer = make_model(hidden=48)
+    for name, config in (("wide", model.config), ("other", GPTNeoXConfig(**{**TINY_NEOX, "vocab_size": 58}))):
+        shutil.copytree(start, tmp_path / name)
+        config.save_pretrained(tmp_path / name)
+        with pytest.raises(ModelError, match=rf"{name}: (its weights are not those of|no model could be read)"):
+            train(tmp_path / name, tmp_path)
+    deeper = LlamaConfig(**{**make_model()[0].config.to_dict(), "num_hidden_layers": 3})
+    shutil.copytree(start, tmp_path / "deeper")
+    deeper.save_pretrained(tmp_path / "deeper")
+    with pytest.raises(ModelError, match=r"are missing, as model\.layers\.2"):
+        train(tmp_path / "deeper", tmp_path)
+    assert tokenizer and not (tmp_path / "a").exists()
 
 
 def poisoned(tmp_path, non_finite, at):

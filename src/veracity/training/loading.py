@@ -16,7 +16,7 @@ from veracity.training.settings import OptimizationSettings
 def load_model(folder: Path, settings: OptimizationSettings, attention: str | None = None) -> tuple[Any, Any]:
     """Model and tokenizer to train, on this process's device and in the precision that the settings ask for.
 
-    Raises ModelError when the folder holds none.
+    Raises ModelError when the folder holds none, or weights of another architecture than its configuration.
     """
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -24,7 +24,14 @@ def load_model(folder: Path, settings: OptimizationSettings, attention: str | No
     dtype = torch.bfloat16 if settings.precision == "bfloat16" else torch.float32
     with _readable(folder), no_bars():
         tokenizer = AutoTokenizer.from_pretrained(folder)
-        model = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype, attn_implementation=attention)
+        model, found = AutoModelForCausalLM.from_pretrained(
+            folder, dtype=dtype, attn_implementation=attention, output_loading_info=True
+        )
+    if missing := sorted(found["missing_keys"]):
+        raise ModelError(
+            f"{folder}: its weights are not those of the {type(model).__name__} that its config.json names "
+            f"({len(missing)} are missing, as {missing[0]}); give config.json and weights of one model"
+        )
     if torch.cuda.is_available() and not sharded():
         model.to(f"cuda:{os.environ.get('LOCAL_RANK', '0')}")
     return model, tokenizer
@@ -101,5 +108,5 @@ def _readable(folder: Path) -> Iterator[None]:
     """What Transformers cannot read comes out as a ModelError that names the folder."""
     try:
         yield
-    except (OSError, ValueError, KeyError, ImportError) as error:
+    except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
         raise ModelError(f"{folder}: no model could be read from there ({error}); give a complete folder") from error
