@@ -17,12 +17,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 from veracity.core.identity import content_hash
-from veracity.experiments.factuality_asking import drawn_askings, greedy_askings, long_askings, replies
+from veracity.experiments.factuality_asking import Asking, drawn_askings, greedy_askings, long_askings, replies
 from veracity.experiments.factuality_bench import Bench, Worker, about_world, open_bench
 from veracity.experiments.factuality_cards import judgements, searches
 from veracity.experiments.factuality_long import extract, looked_up, verify
@@ -30,7 +30,7 @@ from veracity.experiments.factuality_outcome import conclude
 from veracity.experiments.factuality_pairs import judged_pairs
 from veracity.experiments.factuality_plan import plan_factuality, require_abilities
 from veracity.experiments.factuality_settings import FactualitySettings, LongSettings, ShortSettings
-from veracity.experiments.factuality_short import answer_rows, answers_in, confidences, grades, probabilities
+from veracity.experiments.factuality_short import Answer, answer_rows, answers_in, confidences, grades, probabilities
 from veracity.experiments.factuality_stages import Stages, asked_key
 from veracity.experiments.registry import Prepared, experiment
 
@@ -79,25 +79,27 @@ def measure(bench: Bench, run: Run, console: Console) -> None:
 def short_form(stages: Stages, settings: ShortSettings) -> None:
     """Stages `short_replies`, `confidence`, `answers`; and `drawn_replies`, `samples` where samples are wanted."""
     bench, worker, seed = stages.bench, stages.worker, stages.bench.settings.seed
-    problems, judge = bench.short_problems, bench.identity("judge")
-    greedy = greedy_askings(settings, seed)
-    asked = asked_key(bench, problems, greedy)
-    said = stages.store("short_replies", asked, lambda: replies(worker, "answers", problems, greedy))
-    answers = answers_in(said, problems, settings)
-    how_sure = content_hash([asked, settings, seed, judge, bench.identity("nli")])
+    judge = [bench.identity("judge"), stages.prompts("grade.")]
+    asked, answers = short_answers(stages, settings, "short_replies", greedy_askings(settings))
+    how_sure = content_hash([asked, settings, seed, bench.identity("judge"), bench.identity("nli")])
     sure = stages.store("confidence", how_sure, lambda: confidences(worker, settings, answers, seed))
     chances = probabilities(sure, next(iter(settings.confidence), None))
-    graded = content_hash([how_sure, judge, stages.prompts("grade.")])
+    graded = content_hash([how_sure, *judge])
     stages.store("answers", graded, lambda: answer_rows(answers, grades(worker, "grading", answers), chances))
-    if not settings.samples:
-        return
-    drawn = drawn_askings(settings, seed)
-    asked = asked_key(bench, problems, drawn)
-    more = answers_in(
-        stages.store("drawn_replies", asked, lambda: replies(worker, "samples", problems, drawn)), problems, settings
-    )
-    graded = content_hash([asked, judge, stages.prompts("grade.")])
-    stages.store("samples", graded, lambda: answer_rows(more, grades(worker, "grading of samples", more), {}))
+    if settings.samples:
+        asked, more = short_answers(stages, settings, "drawn_replies", drawn_askings(settings, seed))
+        graded = content_hash([asked, *judge])
+        stages.store("samples", graded, lambda: answer_rows(more, grades(worker, "grading of samples", more), {}))
+
+
+def short_answers(
+    stages: Stages, settings: ShortSettings, table: str, askings: Sequence[Asking]
+) -> tuple[str, list[Answer]]:
+    """Ask every question in every way (stage `table`): the hash of what was asked, and the answers that came."""
+    problems = stages.bench.short_problems
+    key = asked_key(stages.bench, problems, askings)
+    said = stages.store(table, key, lambda: replies(stages.worker, table.replace("_", " "), problems, askings))
+    return key, answers_in(said, problems, settings)
 
 
 def long_form(stages: Stages, settings: LongSettings) -> None:

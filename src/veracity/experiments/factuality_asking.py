@@ -36,7 +36,7 @@ class Asking:
         return Generate(self.how.role, question_prompt(problem, self.how), self.n, self.how.sampling)
 
 
-def greedy_askings(settings: ShortSettings, seed: int) -> list[Asking]:
+def greedy_askings(settings: ShortSettings) -> list[Asking]:
     """One greedy answer of every arm."""
     return [Asking(arm, asking_of(settings, arm, Sampling(max_tokens=settings.max_tokens))) for arm in settings.arms]
 

@@ -68,7 +68,7 @@ def _short(bench: Bench, settings: ShortSettings | None) -> Iterator[Expected]:
     if settings is None:
         return
     seed, problems = bench.settings.seed, bench.short_problems
-    yield from _asked(problems, [*greedy_askings(settings, seed), *drawn_askings(settings, seed)])
+    yield from _asked(problems, [*greedy_askings(settings), *drawn_askings(settings, seed)])
     answers = len(problems) * len(settings.arms) * (1 + settings.samples)
     arms = settings.confidence_arms or settings.arms[:1]
     for method in settings.confidence:

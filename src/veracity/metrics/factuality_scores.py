@@ -123,15 +123,13 @@ def claim_estimates(
 
 def precision_by(claims: pl.DataFrame, levels: Mapping[str, float]) -> dict[float, Estimate]:
     """Share of judged claims that are supported, by the level of their item, lowest first; claims are pooled."""
-    from veracity.stats.proportion import clustered_proportion
-
     judged = claims.filter(pl.col("label").is_in(["supported", "refuted", "not_enough"]))
-    level = np.array([levels.get(item, np.nan) for item in judged["item"]])
-    supported, clusters = (judged["label"] == "supported").to_numpy(), np.array(judged["cluster"].to_list())
-    return {
-        float(one): clustered_proportion(supported[level == one], clusters[level == one])
-        for one in sorted(set(level[~np.isnan(level)].tolist()))
-    }
+    return _share_by(judged, pl.col("label") == "supported", levels)
+
+
+def accuracy_by(answers: pl.DataFrame, levels: Mapping[str, float]) -> dict[float, Estimate]:
+    """Share of graded answers that are right, by the level of their item, lowest first."""
+    return _share_by(answers.filter(pl.col("grade").is_not_null()), pl.col("grade") == "correct", levels)
 
 
 def pair_estimates(pairs: pl.DataFrame, *, seed: int = 0) -> Estimates:
@@ -186,6 +184,18 @@ def _claim_scores(
     beside = surroundings(counts, seed=seed)
     for name in ("claims", "words", "abstained", "zero_claims", "judge_failed"):
         yield name, getattr(beside, name)
+
+
+def _share_by(rows: pl.DataFrame, hit: pl.Expr, levels: Mapping[str, float]) -> dict[float, Estimate]:
+    """Share of the rows of each level that are hits; items without a level are left out."""
+    from veracity.stats.proportion import clustered_proportion
+
+    level = np.array([levels.get(item, np.nan) for item in rows["item"]])
+    hits, clusters = rows.select(hit).to_series().to_numpy(), np.array(rows["cluster"].to_list())
+    return {
+        float(one): clustered_proportion(hits[level == one], clusters[level == one])
+        for one in sorted(set(level[~np.isnan(level)].tolist()))
+    }
 
 
 def _named(part: str, estimates: Mapping[str, Estimate]) -> Estimates:

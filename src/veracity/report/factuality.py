@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import polars as pl
 import yaml
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
-from veracity.metrics.factuality_scores import judged_confidence, of_arm, precision_by, probability_rows
+from veracity.core.estimate import Estimate
+from veracity.metrics.factuality_scores import accuracy_by, judged_confidence, of_arm, precision_by, probability_rows
 from veracity.metrics.judge_card import FAILURE_LIMIT, failing
 from veracity.metrics.judged_confidence import JudgedConfidence
 from veracity.metrics.wording import percent
@@ -39,7 +39,6 @@ from veracity.report.factuality_tables import (
 from veracity.report.page import Picture, duration
 from veracity.report.style import inline_svg, save
 from veracity.report.templating import page_templates
-from veracity.stats.proportion import clustered_proportion
 from veracity.store.atomic import atomic_write_text
 
 TEMPLATE = "factuality.v1.html.j2"
@@ -128,29 +127,16 @@ def _points(contents: FactualityContents) -> dict[str, tuple[float, float]]:
     return found
 
 
-def _over_exposure(contents: FactualityContents) -> dict[str, dict[float, Any]]:
+def _over_exposure(contents: FactualityContents) -> dict[str, dict[float, Estimate]]:
     """Shares of right answers and of supported claims by exposure; only kinds that have several levels."""
-    curves: dict[str, dict[float, Any]] = {}
+    curves: dict[str, dict[float, Estimate]] = {}
     levels = contents.exposure
     if contents.responses is not None and contents.claims is not None:
         arm = contents.responses["arm"][0]
         curves["claims of long answers"] = precision_by(of_arm(contents.claims, arm), levels["long"])
     if contents.answers is not None:
-        first = of_arm(contents.answers, contents.arms[0]).filter(pl.col("grade").is_not_null())
-        curves["short answers"] = _accuracy_by(first, levels["short"])
+        curves["short answers"] = accuracy_by(of_arm(contents.answers, contents.arms[0]), levels["short"])
     return {label: curve for label, curve in curves.items() if len(curve) > 1}
-
-
-def _accuracy_by(answers: pl.DataFrame, levels: dict[str, float]) -> dict[float, Any]:
-    rows = [
-        (levels[i], g == "correct", c)
-        for i, g, c in answers.select("item", "grade", "cluster").iter_rows()
-        if i in levels
-    ]
-    return {
-        level: clustered_proportion([ok for at, ok, _ in rows if at == level], [c for at, _, c in rows if at == level])
-        for level in sorted({at for at, _, _ in rows})
-    }
 
 
 def _settings(contents: FactualityContents) -> dict[str, Any]:

@@ -51,7 +51,7 @@ def short_task(domain: str) -> Callable[..., Task]:
         asked = draw_problems(short, seed)
         return _task(
             asked,
-            greedy_askings(short, seed)[0],
+            greedy_askings(short)[0],
             short_answer({p.id: p for p in asked}, short, Bench(_judges(settings), None)),
         )
 
