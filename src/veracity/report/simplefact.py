@@ -147,7 +147,8 @@ CAPTIONS = {
     "break_even": (
         "Where the reward pushes",
         "By how often attempts are right (q) and how often the model declines, a group reward pays for abstaining "
-        "(above the curve) or for attempting. Arrows: what training by “both” did to each kind of question.",
+        "(above the curve) or for attempting. Arrows: what training by “both” did to each kind of question. The map "
+        "takes each question for itself: an arrow that rises below the curve is abstention learned from others.",
     ),
     "training": (
         "While training",

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 import polars as pl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
 
 from veracity.core.estimate import Estimate
 from veracity.metrics.decomposition import CLASSES, FiveWay
@@ -33,11 +34,12 @@ def frontier_figure(estimates: Mapping[str, Estimate], proof: Proof) -> Figure:
         for axes, (way, name) in zip(panels, WAYS.items(), strict=True):
             _frontier(axes, estimates, proof, name, [a for a in proof.arms(way) if a.startswith("base/")])
             axes.set_title(f"{name.capitalize()} answers", pad=24 if way == "greedy" else 8)
-            axes.set_xlim(-0.02, 0.72)
-            axes.set_ylim(0.0, 0.52)
             axes.set_ylabel("right, of all questions")
-            axes.set_xticks([0, 0.2, 0.4, 0.6], ["0", "20", "40", "60 %"])
-            axes.set_yticks([0, 0.1, 0.2, 0.3, 0.4, 0.5], ["0", "10", "20", "30", "40", "50 %"])
+            axes.xaxis.set_major_formatter(PercentFormatter(1, 0, " %"))
+            axes.yaxis.set_major_formatter(PercentFormatter(1, 0, " %"))
+        for axes in panels:
+            axes.set_xlim(left=-0.02)
+            axes.set_ylim(bottom=0)
         panels[-1].set_xlabel("wrong, of all questions")
         panels[0].legend(loc="lower left", bbox_to_anchor=(-0.02, 1.0), ncols=6, borderaxespad=0.2, columnspacing=1.1)
     return figure
@@ -77,7 +79,11 @@ def _name_prompts(axes: Axes, points: Mapping[str, tuple[float, float]]) -> None
             near.append(name)
     for names, place in named:
         text = "prompt: " + ", ".join(names)
-        axes.annotate(text, place, (7, -15), textcoords="offset points", color=OLD, fontsize=8.5)
+        left = place[0] > 0.3
+        axes.annotate(
+            text, place, (-7 if left else 7, -26), textcoords="offset points", color=OLD, fontsize=8.5,
+            ha="right" if left else "left",
+        )  # fmt: skip
 
 
 def classes_figure(classes: Mapping[str, FiveWay], systems: Sequence[str], prompt: str, last: int) -> Figure:
@@ -117,7 +123,8 @@ def course_of(classes: Mapping[str, FiveWay], system: str, prompt: str, last: in
 def outcomes_figure(estimates: Mapping[str, Estimate], proof: Proof) -> Figure:
     """One panel a source: what became of its questions, greedy, at the start and under each setting."""
     systems = ["start", *proof.trained]
-    sources = proof.problems["source"].unique(maintain_order=True).to_list()
+    order = pl.col("kind").replace_strict({"known": 0, "between": 1, "unknown": 2}, return_dtype=pl.Int64)
+    sources = proof.problems.sort(order, maintain_order=True)["source"].unique(maintain_order=True).to_list()
     with drawing():
         rows = -(-len(sources) // 2)
         figure = new_figure(WIDTH, 0.7 + rows * (0.5 + 0.26 * len(systems)))
