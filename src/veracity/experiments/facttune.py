@@ -70,7 +70,8 @@ def run_facttune(settings: FactTuneSettings, run: Run, console: Console) -> None
         evaluate_long(desk, "test", settings.evaluation, people.test, asks)
         if people.unmet:
             evaluate_long(desk, "unmet", settings.evaluation, people.unmet, asks)
-        conclude(desk, settings, people.train, people.test, time.monotonic() - started)
+        models = {ask.arm: ask.policy.key for ask in asks}
+        conclude(desk, settings, people.train, people.test, models, time.monotonic() - started)
 
 
 def gather_people(settings: PeopleSettings) -> People:

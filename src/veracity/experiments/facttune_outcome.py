@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from veracity.core.estimate import Estimate
@@ -17,9 +17,14 @@ if TYPE_CHECKING:
 
 
 def conclude(
-    desk: Desk, settings: FactTuneSettings, train: Sequence[Problem], test: Sequence[Problem], wall_s: float
+    desk: Desk,
+    settings: FactTuneSettings,
+    train: Sequence[Problem],
+    test: Sequence[Problem],
+    models: Mapping[str, str],
+    wall_s: float,
 ) -> None:
-    """Write people, failures, estimates, manifest and report."""
+    """Write people, failures, estimates, manifest and report. `models`: arm → content hash of its model."""
     from veracity.report.facttune import write_facttune_report
 
     run = desk.run_folder
@@ -32,7 +37,7 @@ def conclude(
     run.write_manifest(
         recipe={"experiment": "facttune", **settings.model_dump(mode="json")},
         seeds={f"run {n}": seed for n, seed in enumerate(settings.seeds)},
-        models={role: backend.identity for role, backend in desk.backends.items()},
+        models={**models, **{role: desk.identity(role) for role in ("corpus", *settings.roles.names())}},
         hashes={f"prompt {name}": digest for name, digest in prompts_used(("grade.", "claims.", "verify.")).items()},
         wall_s=wall_s,
         cost=spent.cost,

@@ -19,7 +19,7 @@ MARKERS = {"": "o", "greedy": "s", "careful": "^", "bold": "v"}
 def facts_figure(estimates: Mapping[str, Estimate], arms: Sequence[str]) -> Figure:
     """Up and to the left is better; lines through the origin join points of equal share of wrong facts."""
     with drawing():
-        figure = new_figure(WIDTH, 4.2)
+        figure = new_figure(WIDTH, 4.8)
         axes = figure.subplots()
         for arm in arms:
             right, wrong = estimates[f"{arm}: right"], estimates[f"{arm}: wrong"]
@@ -37,32 +37,34 @@ def facts_figure(estimates: Mapping[str, Estimate], arms: Sequence[str]) -> Figu
                 label=label(arm),
                 zorder=3,
             )
-        _shares(axes)
+        lowest = min(estimates[f"{arm}: right"].ci_low for arm in arms)
+        _shares(axes, max(0.0, lowest - 0.15))
         axes.set_xlabel("wrong facts a text")
         axes.set_ylabel("right facts a text")
         axes.grid(visible=False)
-        figure.legend(loc="outside right center", fontsize=8)
+        figure.legend(loc="outside lower center", ncols=3, fontsize=8)
     return figure
 
 
-def _shares(axes: Axes) -> None:
-    """Lines of equal share of wrong facts, named at the frame."""
+def _shares(axes: Axes, lowest: float) -> None:
+    """Lines of equal share of wrong facts, named at the frame; the vertical axis begins at `lowest`."""
     widest, highest = axes.get_xlim()[1], axes.get_ylim()[1]
     axes.set_xlim(0, widest)
-    axes.set_ylim(0, highest)
-    for share in (0.05, 0.1, 0.2, 0.4):
+    axes.set_ylim(lowest, highest)
+    for share in (0.1, 0.2, 0.4):
         slope = (1 - share) / share
         end = min(widest, highest / slope)
-        axes.plot([0, end], [0, end * slope], color=NEVER, linewidth=0.7, linestyle=":", zorder=1)
-        place = (end, end * slope)
-        at_top = end < widest
+        if end * slope <= lowest:
+            continue
+        axes.plot([lowest / slope, end], [lowest, end * slope], color=NEVER, linewidth=0.7, linestyle=":", zorder=1)
+        above = end < widest
         axes.annotate(
             f"{100 * share:.0f} % wrong",
-            place,
-            xytext=(0, 2) if at_top else (3, 0),
+            (end, end * slope),
+            xytext=(0, 2) if above else (3, 0),
             textcoords="offset points",
-            ha="center" if at_top else "left",
-            va="bottom" if at_top else "center",
+            ha="center" if above else "left",
+            va="bottom" if above else "center",
             fontsize=7.5,
             color=NEVER,
         )
