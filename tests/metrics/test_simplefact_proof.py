@@ -78,6 +78,8 @@ def test_seeds_are_apart_for_classes_and_pooled_for_rates(proof: Proof) -> None:
     assert movement(proof, "both").changes["AllNotAttempt"].value == pytest.approx(0.4)
     assert estimates_of(proof)["sampled, both/none, unknown: incorrect"].value == pytest.approx(0.05)
     assert estimates_of(proof)["sampled, both/none, unknown: incorrect"].clusters == 20
+    assert estimates_of(proof)["greedy, both/none, all: incorrect"].value == pytest.approx(0.1)
+    assert estimates_of(proof)["greedy, both/none, from known: correct"].value == 1
 
 
 def test_without_a_training_its_check_is_not_measured(proof: Proof) -> None:

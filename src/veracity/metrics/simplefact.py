@@ -71,7 +71,7 @@ class Proof:
 
 
 def estimates_of(proof: Proof) -> dict[str, Estimate]:
-    """Every rate by way, arm and source or kind; classes of drawn answers; changes; distances to the frontier."""
+    """Every rate by way, arm and kind (`unknown`) or source (`from unknown`), classes, changes, distances."""
     found: dict[str, Estimate] = {}
     for way in proof.answers:
         for arm in proof.arms(way):
@@ -214,9 +214,9 @@ def moved_between(moved: Flow, one: str, other: str) -> tuple[int, int]:
 def _rates(proof: Proof, way: Way, arm: str) -> Iterator[tuple[str, str, Estimate]]:
     rows = proof.rows(way, arm)
     parts = {"all": proof.problems["item"].to_list()}
-    for column in ("kind", "source"):
+    for column, word in (("kind", ""), ("source", "from ")):
         for name in proof.problems[column].unique(maintain_order=True).to_list():
-            parts[name] = proof.problems.filter(pl.col(column) == name)["item"].to_list()
+            parts[f"{word}{name}"] = proof.problems.filter(pl.col(column) == name)["item"].to_list()
     for part, items in parts.items():
         for grade, share in rates(rows.filter(pl.col("item").is_in(items))).items():
             yield part, grade, share

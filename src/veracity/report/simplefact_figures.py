@@ -133,7 +133,7 @@ def outcomes_figure(estimates: Mapping[str, Estimate], proof: Proof) -> Figure:
             for place, system in enumerate(systems):
                 left = 0.0
                 for outcome, (label, colour) in OUTCOMES.items():
-                    share = estimates[f"greedy, {proof.own(system)}, {source}: {outcome}"].value
+                    share = estimates[f"greedy, {proof.own(system)}, from {source}: {outcome}"].value
                     axes.barh(place, share, left=left, color=colour, height=0.68, label=label if place == 0 else None)
                     left += share
             axes.set_title(str(source))
