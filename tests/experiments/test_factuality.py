@@ -24,6 +24,7 @@ from veracity.metrics.claim_rows import CLAIMS, RESPONSES
 from veracity.metrics.judge_card import JUDGEMENTS, UnreliableJudgeError
 from veracity.metrics.measurement import Measurement
 from veracity.report.factuality_contents import read_factuality
+from veracity.report.factuality_terminal import print_factuality_summary
 from veracity.store.run import RunFolder
 
 SMALL = [
@@ -147,12 +148,31 @@ def test_a_judge_that_fails_too_often_is_named_after_everything_is_stored(
     with pytest.raises(UnreliableJudgeError, match=r"verifier on 100\.0 % of \d+ rows"):
         run_recipe("factuality-tiny", settings, runs_folder=place / "runs", console=QUIET, name="babble")
     folder = RunFolder(place / "runs" / "babble")
+    console = Console(record=True, width=200, file=(place / "babble.txt").open("w"))
+    print_factuality_summary(folder.path, console)
+    assert "failures: no verdict: 'Well, that depends.'" in console.export_text()
     assert folder.complete and set(folder.read_table("claims")["status"]) == {"judge_failed"}
     page = (folder.path / "report.html").read_text("utf-8")
     assert "Not to be relied on" in page and "no verdict: &#39;Well, that depends.&#39;" in page
     assert set(folder.read_table("failures")["kind"]) == {"judge_failed"}
     estimates = json.loads((folder.path / "estimates.json").read_text("utf-8"))
     assert estimates["claims, none: precision of all claims"]["n"] == 0, "no label is made up for a failure"
+
+
+def test_a_judge_that_grades_is_measured_without_the_rules_that_hide_it(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With rules before it a judge that never gives a verdict looks right on every item that has a label."""
+    from veracity.models import resolve
+
+    opened = resolve.open_model
+    monkeypatch.setattr(resolve, "open_model", lambda text: _Babbler() if text == "babbler" else opened(text))
+    settings = ["judge=babbler", "long=null", "short.problems=8", "short.samples=2", "card_items=45"]
+    folder = run_recipe("factuality-tiny", settings, runs_folder=place / "runs", console=QUIET, name="graded")
+    cards = {card.judge: card for card in read_factuality(folder).cards}
+    assert cards["grader"].agreement.value == 1.0 and cards["grader"].failures.value < 0.2
+    assert cards["grader's judge"].failures.value == 1.0 and cards["grader's judge"].failures.n == 45
+    assert cards["grader's judge"].positive == "correct"
 
 
 def test_every_way_of_having_no_value_says_why() -> None:

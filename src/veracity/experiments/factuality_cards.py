@@ -1,6 +1,8 @@
 """The judges under examination: items of the embedded world whose right label is known, judged as the run judges.
 
 * grader: answers in several wordings, right, wrong and declining, of facts drawn from the world;
+* grader's judge: the same answers by the model alone that grades what rules leave open: here the rules decide most of
+  them, and on other questions they may decide few;
 * abstention detector: the same answers, and whether they decline;
 * verifier: a true claim, a false one, and one whose evidence is somebody else's page; evidence is the world's articles,
   wherever the run has its own from;
@@ -26,7 +28,7 @@ from veracity.experiments.factuality_long import extraction, verification
 from veracity.experiments.factuality_settings import LongSettings
 from veracity.experiments.factuality_short import Answer, grades
 from veracity.judging.claims import Extracted
-from veracity.judging.grading import abstains
+from veracity.judging.grading import JudgeSettings, abstains, ask_judge
 from veracity.judging.verifying import Judged
 from veracity.judging.win_rate import PairVerdict, judge_pair
 from veracity.world import Fact, World
@@ -64,6 +66,8 @@ def judgements(worker: Worker, count: int, long: LongSettings | None, *, short: 
     rows: list[dict[str, Any]] = []
     if count and short:
         rows += _measured(worker, "grader", lambda: grader_rows(worker, world, count))
+        if "judge" in worker.backends:
+            rows += _measured(worker, "grader's judge", lambda: judge_rows(worker, world, count))
         rows += _measured(worker, "abstention detector", lambda: detector_rows(world, count))
     if count and long is not None:
         with evidence_of_world(worker):
@@ -113,6 +117,17 @@ def grader_rows(worker: Worker, world: World, count: int) -> Iterator[dict[str, 
     answers = [Answer(problem, "card", i, item.text, "ok") for i, (item, problem) in enumerate(items)]
     for (item, _), grade in zip(items, grades(worker, "grader's card", answers), strict=True):
         label = None if grade is None else grade.grade
+        yield {**_row(item), "label": label, "status": "judged" if label else "judge_failed"}
+
+
+def judge_rows(worker: Worker, world: World, count: int) -> Iterator[dict[str, Any]]:
+    """The same answers, graded by the judge without any rule before it; what the rules left open is not asked again."""
+    items = list(answer_items(world, count))
+    programs = {item.key: ask_judge(problem, item.text, JudgeSettings()) for item, problem in items}
+    results = worker.run("judge's card", programs)
+    for item, _ in items:
+        result = results[item.key]
+        label = None if isinstance(result, Failure) else result.grade
         yield {**_row(item), "label": label, "status": "judged" if label else "judge_failed"}
 
 

@@ -31,7 +31,7 @@ FAILURE_LIMIT = 0.02
 JUDGEMENTS = TableSchema(
     name="judgements table",
     columns={
-        "judge": pl.String(),  # who judged: grader, verifier, extractor, abstention detector, pairwise judge
+        "judge": pl.String(),  # who judged: a name of `LABELS`, verifier
         "item": pl.String(),
         "cluster": pl.String(),  # source item: the unit of every interval
         "text": pl.String(),  # what was judged
@@ -50,6 +50,7 @@ JUDGEMENTS = TableSchema(
 
 LABELS: Mapping[str, tuple[str, str]] = {
     "grader": ("correct", "incorrect"),
+    "grader's judge": ("correct", "incorrect"),
     "abstention detector": ("declines", "answers"),
     "extractor": ("listed", "missed"),
     "pairwise judge": ("win", "loss"),

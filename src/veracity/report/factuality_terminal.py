@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from textwrap import shorten
 from typing import TYPE_CHECKING
 
 from veracity.metrics.judge_card import failing
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
     from veracity.report.tables import Table
 
+REASON = 240
+"""Characters of a failure's reason that are shown."""
 MARKS = {True: ("✓ pass", "green"), False: ("✗ fail", "red"), None: ("– not measured", "bright_black")}
 
 
@@ -44,8 +47,13 @@ def print_factuality_summary(run_folder: Path, console: Console) -> None:
         listed.add_row(Text(word, style=f"bold {colour}"), Text.assemble((check.name, "bold"), "\n", check.sentence))
     if contents.checks:
         console.print(Padding(listed, (1, 0)))
-    for judge, share in failing(contents.failures).items():
+    failed = failing(contents.failures)
+    for judge, share in failed.items():
         console.print(f"the {judge} failed on {percent(share)} of {share.n:,} rows", style="bold red", markup=False)
+    lost = contents.tables.get("failures")
+    if failed and lost is not None and lost.height:
+        why = shorten(lost["reason"][0], REASON, placeholder=" …")
+        console.print(f"the first of {lost.height:,} failures: {why}", style="red", markup=False, highlight=False)
 
 
 def _without_intervals(table: Table) -> Table:
