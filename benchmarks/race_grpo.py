@@ -209,8 +209,8 @@ def show(r: dict) -> None:
     most = sum(theirs.values()) / (theirs["reward"] + theirs["update"])
     print(
         f"  generation alone {theirs['generation'] / ours['generation']:.1f}x, update "
-        f"{theirs['update'] / ours['update']:.1f}x (CPU); with generation alone for nothing a step would gain {most:.2f}x; "
-        f"reward stage {r['reward_share']:.1%} of a step (bar {REWARD_BAR:.0%})"
+        f"{theirs['update'] / ours['update']:.1f}x (CPU); with generation alone for nothing a step would gain "
+        f"{most:.2f}x; reward stage {r['reward_share']:.1%} of a step (bar {REWARD_BAR:.0%})"
     )
 
 

@@ -38,18 +38,18 @@ def weights(folder: Path) -> bytes:
 
 
 def test_a_trivial_reward_rises_in_a_few_steps(tmp_path: Path) -> None:
-    settings = SMALL.model_copy(update={"batch_size": 64, "group_size": 8, "steps": 12})
+    settings = SMALL.model_copy(update={"batch_size": 32, "group_size": 8, "steps": 9})
     log = grpo(tmp_path, settings)
     rewards = [row.reward or 0.0 for row in rl_steps(log)]
-    assert len(rewards) == 12
+    assert len(rewards) == 9
     assert sum(rewards[-3:]) > 1.25 * sum(rewards[:3])
     assert read_lineage(tmp_path / "out").trainer == "grpo"
-    assert read_lineage(tmp_path / "out").steps == 12
+    assert read_lineage(tmp_path / "out").steps == 9
 
 
 def test_so_does_it_with_rloo(tmp_path: Path) -> None:
     settings = RlooSettings(
-        batch_size=64, group_size=8, steps=10, max_completion_length=8, learning_rate=1e-3, beta=0.001
+        batch_size=32, group_size=8, steps=9, max_completion_length=8, learning_rate=1e-3, beta=0.001
     )
     where = {"folder": tmp_path / "checkpoints", "out": tmp_path / "out", "seed": 3}
     log = train_rloo(START, prompts(), judge_of(problems()), [part("length", long_words)], settings, **where)
@@ -211,3 +211,20 @@ def test_random_state_outside_is_left_alone(tmp_path: Path) -> None:
     before = torch.get_rng_state()
     grpo(tmp_path, SMALL.model_copy(update={"steps": 1}))
     assert torch.equal(before, torch.get_rng_state())
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        {"accumulation": 2, "iterations": 2, "loss_type": "grpo", "scale_rewards": "none"},
+        {"lora": {"rank": 4}, "beta": 0.1, "injected": ("unknown",), "loss_type": "dr_grpo"},
+        {"other_prompt": {"system": "Be careful.", "share": 0.25}, "importance_sampling_level": "sequence"},
+        {"generator": "transformers", "mask_truncated": True, "entropy": {"coefficient": 0.01}},
+    ],
+    ids=["iterations", "adapters", "other prompt", "transformers"],
+)
+def test_options_work_together(tmp_path: Path, how: dict[str, Any]) -> None:
+    settings = GrpoSettings.model_validate(SMALL.model_dump() | {"steps": 2} | how)
+    log = grpo(tmp_path, settings)
+    assert log.steps == [1, 2] and not log.skipped
+    assert weights(tmp_path / "out") != weights(START)

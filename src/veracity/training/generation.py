@@ -50,7 +50,8 @@ def check_lengths(prompts: Sequence[Prompt], tokenizer: Any, settings: RlSetting
     other = settings.other_prompt
     both = [asked, [under_system(one, other.system) for one in asked]] if other else [asked]
     lengths = [
-        max(map(len, found)) for found in zip(*(_ids(tokenizer, conversations) for conversations in both), strict=True)
+        max(map(len, found))
+        for found in zip(*(prompt_ids(tokenizer, conversations) for conversations in both), strict=True)
     ]
     longest = max(lengths)
     if context is not None and longest + settings.max_completion_length > context:
@@ -135,7 +136,8 @@ def with_generation(trainer_class: Any, settings: RlSettings, seed: int, *, logp
     return Generating
 
 
-def _ids(tokenizer: Any, conversations: Sequence[Turns]) -> list[list[int]]:
+def prompt_ids(tokenizer: Any, conversations: Sequence[Turns]) -> list[list[int]]:
+    """Token ids of conversations that an answer is to follow."""
     found: list[list[int]] = tokenizer.apply_chat_template(
         list(conversations), add_generation_prompt=True, tokenize=True, return_dict=True
     )["input_ids"]

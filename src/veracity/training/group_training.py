@@ -11,7 +11,8 @@ from __future__ import annotations
 import logging
 import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -76,7 +77,7 @@ def train_on_groups(
     """Train `start` by a trainer of TRL; `train_grpo` and `train_rloo` say what all this means."""
     launch = Launch.from_environment()
     check_sharing(settings, launch)
-    stage = RewardStage(what.judge, what.rewards, settings.group_size, settings.max_missing)
+    stage = RewardStage(what.judge, what.rewards, settings.group_size, settings.max_missing, launch)
     launch.from_main(lambda: _check(stage, what.prompts, settings))
     tokenizer, context = load_tokenizer(start)
     longest = check_lengths(what.prompts, tokenizer, settings, context)
@@ -100,7 +101,20 @@ def train_on_groups(
     def make(model: Any, tokenizer: Any, batch: int) -> Any:
         return make_trainer(kind, what, stage, model, tokenizer, settings, seed=seed, folder=folder, batch=batch)
 
-    return fit(work, make)
+    with _hushed("trl"):
+        return fit(work, make)
+
+
+@contextmanager
+def _hushed(name: str) -> Iterator[None]:
+    """TRL prints, in every batch, a completion that has no reward; here such are counted."""
+    theirs = logging.getLogger(name)
+    before = theirs.level
+    theirs.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        theirs.setLevel(before)
 
 
 def check_sharing(settings: RlSettings, launch: Launch) -> None:

@@ -13,7 +13,7 @@ from veracity.core.identity import derive_seed
 from veracity.core.judged import Group
 from veracity.store.atomic import atomic_write_text
 from veracity.training.filtering import draw_epoch, tried
-from veracity.training.generation import sampling_of, turns
+from veracity.training.generation import prompt_ids, sampling_of, turns
 from veracity.training.launcher import Launch
 from veracity.training.records import Completion, Prompt
 from veracity.training.reward_functions import RewardStage
@@ -95,7 +95,7 @@ class Chooser:
     def _sampled(self, epoch: int, samples: int) -> list[Group]:
         """Every problem sampled with the weights of this moment, and judged."""
         trainer = self._trainer()
-        ids, _, _ = trainer._tokenize_prompts([turns(prompt.messages) for prompt in self._prompts])
+        ids = prompt_ids(trainer._tokenizer, [turns(prompt.messages) for prompt in self._prompts])
         rows = [row for row in ids for _ in range(samples)]
         keys = [derive_seed(self._seed, "resampling", f"{epoch}/{number}") for number in range(len(rows))]
         drawn = trainer.engine.continued(rows, keys, sampling_of(self._settings))

@@ -19,8 +19,10 @@ from veracity.core.errors import ConfigError, DataError, TrainingStoppedError, V
 from veracity.core.judged import Group, JudgedResponse
 from veracity.rewards import check_problems, combined, shares_of_variance
 from veracity.rewards.combining import Values
+from veracity.training.launcher import Launch
 from veracity.training.records import Completion, Judge, Prompt, RewardPart
 
+ALONE = Launch(rank=0, processes=1, accumulation=None)
 Report = Callable[[str, float], None]
 """(name, value): a figure of this batch for the training log."""
 
@@ -82,10 +84,18 @@ class RewardStage:
         rewards: the parts; their specs name them and must differ.
         group_size: completions of one problem.
         max_missing: share of a batch's completions without a value of some part above which training stops.
+        launch: of several processes the first alone asks the judge, for all of them.
     """
 
-    def __init__(self, judge: Judge, rewards: Sequence[RewardPart], group_size: int, max_missing: float) -> None:
-        self.rewards = tuple(rewards)
+    def __init__(
+        self,
+        judge: Judge,
+        rewards: Sequence[RewardPart],
+        group_size: int,
+        max_missing: float,
+        launch: Launch = ALONE,
+    ) -> None:
+        self.rewards, self._launch = tuple(rewards), launch
         self._judge, self._size, self._max_missing = judge, group_size, max_missing
         self._batch: Any = None
         self._columns: dict[str, list[float | None]] = {}
@@ -123,13 +133,24 @@ class RewardStage:
         began = time.perf_counter()
         rows = rows_of_groups(items, self._size)
         said = [Completion(_text(c), len(i), self.cut(i)) for c, i in zip(completions, ids, strict=True)]
-        scored = [score(g, self.rewards) for g in self.judged([(k, [said[r] for r in at]) for k, at in rows.items()])]
+        asked = [(item, [said[row] for row in places]) for item, places in rows.items()]
+        scored = [score(group, self.rewards) for group in self._judged_together(asked)]
         self._columns = {part.reward.spec: _column(scored, part.reward.spec, rows, len(ids)) for part in self.rewards}
         self._batch = ids
         for name, value in batch_figures(scored, {part.reward.spec: part.weight for part in self.rewards}).items():
             report(name, value)
         self._stop_if_missing(scored)
         report("seconds/reward", time.perf_counter() - began)
+
+    def _judged_together(self, asked: list[tuple[str, list[Completion]]]) -> list[Group]:
+        """This process's groups; process 0 asks for all processes at once."""
+        if self._launch.processes == 1:
+            return self.judged(asked)
+        from accelerate.utils import gather_object
+
+        counts, everyones = gather_object([len(asked)]), gather_object(asked)
+        first = sum(counts[: self._launch.rank])
+        return self._launch.from_main(lambda: self.judged(everyones))[first : first + len(asked)]
 
     def judged(self, asked: Sequence[tuple[str, Sequence[Completion]]]) -> list[Group]:
         """The judge's groups. Raises TrainingStoppedError if it fails, or answers something else than it was asked."""
