@@ -55,6 +55,7 @@ def shared_arguments(
         "ddp_find_unused_parameters": False,
         "ddp_timeout": 24 * 3600,  # the others wait while process 0 asks its probes
         "report_to": settings.log_to,
+        "run_name": folder.name,
         "disable_tqdm": True,
     }
 

@@ -72,7 +72,7 @@ class OptimizationSettings(Settings):
         default=0, ge=0, description="Steps between checkpoints to resume from; 0 writes one after each epoch."
     )
     log_to: Literal["none", "tensorboard", "wandb"] = Field(
-        default="none", description="Where else each step's figures go."
+        default="none", description="Where else each step's figures go; WANDB_PROJECT names the project."
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,13 +19,25 @@ _SMALL = 20_000_000
 @contextmanager
 def contained(model: Any) -> Iterator[None]:
     """Make a trainer and train inside: seeds, threads, bars and patches end with the block."""
-    with _own_randomness(), _threads(model), no_bars(), _quiet_tables(), warnings.catch_warnings():
+    with _own_randomness(), _threads(model), no_bars(), _quiet_tables(), _own_run(), warnings.catch_warnings():
         # TRL, PEFT and Transformers tell each other about names that they will change.
         warnings.simplefilter("ignore", FutureWarning)
         try:
             yield
         finally:
             vars(model).pop("forward", None)  # TRL patches the instance
+
+
+@contextmanager
+def _own_run() -> Iterator[None]:
+    """A run of Weights & Biases that the trainer opens ends with the training, so that the next has one of its own."""
+    before = getattr(sys.modules.get("wandb"), "run", None)
+    try:
+        yield
+    finally:
+        wandb = sys.modules.get("wandb")
+        if before is None and getattr(wandb, "run", None) is not None:
+            wandb.finish()  # type: ignore[union-attr]
 
 
 @contextmanager
