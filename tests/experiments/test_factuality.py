@@ -109,6 +109,7 @@ def test_the_page_is_self_contained_and_complete(finished: Path) -> None:
         assert f">{title}</h2>" in page
     for measure in ("precision, mean over answers", "FActScore, γ 10", "F1@3", "claims without a verdict"):
         assert f">{measure}</th>" in page
+    assert "decided by not declining" in page, "an answer to a question that nobody can answer"
     assert page.count("<figure") == 4 and page.count("✓ pass") == 3
     assert {p.name for p in (finished / "figures").glob("*.png")} == {
         "outcomes.png", "risk_coverage.png", "reliability.png", "exposure.png",

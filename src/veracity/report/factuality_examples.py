@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import polars as pl
 
@@ -66,11 +67,18 @@ def short_examples(contents: FactualityContents) -> list[ShortExample]:
             gold=row["gold"] or "(nobody can know)",
             answer=row["answer"] or "(none)",
             grade=row["grade"].replace("_", " ") if row["grade"] != "not graded" else row["status"].replace("_", " "),
-            stage=row["stage"] or "",
+            stage=_decided_by(row),
             confidence="" if row["confidence"] is None else f"{row['confidence']:.2f}",
         )
         for row in rows.iter_rows(named=True)
     ]
+
+
+def _decided_by(row: Mapping[str, Any]) -> str:
+    """The stage that graded; where only declining is right, an answer is wrong for not declining."""
+    if row["stage"] == "abstention" and row["grade"] == "incorrect":
+        return "not declining"
+    return row["stage"] or ""
 
 
 def long_examples(contents: FactualityContents) -> list[LongExample]:
