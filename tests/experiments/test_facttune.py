@@ -11,7 +11,7 @@ from rich.console import Console
 
 from veracity.core.config import load_settings
 from veracity.core.errors import ConfigError
-from veracity.experiments.facttune import run_facttune
+from veracity.experiments.facttune import prepare_facttune, run_facttune
 from veracity.experiments.facttune_settings import FactTuneSettings
 from veracity.store.run import Run, RunFolder
 
@@ -106,3 +106,13 @@ def test_reward_and_proof_need_different_scorers() -> None:
 
 def _by_sample(scores: pl.DataFrame) -> list[float | None]:
     return scores.sort("item", "sample")["score"].to_list()
+
+
+def test_plan_asks_nothing_and_counts_the_samples(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """16 prompts, each asked once for 4 samples, and 12 people with 2 answers of 5 models: 16 + 120 calls, all free."""
+    monkeypatch.setenv("VERACITY_CACHE", str(tmp_path))
+    plan = prepare_facttune(load_settings(FactTuneSettings, SMALL)).plan
+    calls = {line.role: line.calls[1] for line in plan.lines}
+    assert set(calls) == {"policy", "oracle", "corpus"}
+    assert calls["policy"] == 16 + 120
+    assert plan.cost == (0, 0)

@@ -18,6 +18,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from veracity.core.problem import Problem
@@ -25,6 +26,7 @@ from veracity.domains import open_domain
 from veracity.experiments.desk import Desk, Policy, open_desk, policy_of, start_folder
 from veracity.experiments.evaluation import evaluate_long
 from veracity.experiments.facttune_outcome import conclude
+from veracity.experiments.facttune_plan import plan_facttune
 from veracity.experiments.facttune_scores import (
     claim_confidences,
     confidence_key,
@@ -35,7 +37,7 @@ from veracity.experiments.facttune_scores import (
 )
 from veracity.experiments.facttune_settings import FactTuneSettings, Method, PeopleSettings
 from veracity.experiments.judged_samples import judged_stage
-from veracity.experiments.registry import experiment
+from veracity.experiments.registry import Prepared, experiment
 from veracity.experiments.sampling import Ask, samples_stage
 from veracity.training.demonstrations import train_demonstrations
 from veracity.training.dpo import train_dpo
@@ -58,7 +60,13 @@ class People:
     """About people whom the model never met: reported apart."""
 
 
-@experiment("facttune", FactTuneSettings)
+def prepare_facttune(settings: FactTuneSettings) -> Prepared:
+    """What the run would ask and cost; nothing is asked or trained yet."""
+    people = gather_people(settings.people)
+    return Prepared(plan_facttune(settings, people.train, people.test, people.unmet), partial(run_facttune, settings))
+
+
+@experiment("facttune", FactTuneSettings, prepare=prepare_facttune)
 def run_facttune(settings: FactTuneSettings, run: Run, console: Console) -> None:
     """Cut a model's wrong facts by preferences between its own texts, from look-up or from its own agreement."""
     started, people = time.monotonic(), gather_people(settings.people)
