@@ -203,3 +203,14 @@ def test_no_name_of_a_class_is_shown_where_nobody_listens(tmp_path, monkeypatch)
     monkeypatch.setenv("OPENAI_API_KEY", CANARY)
     output = veracity("keys", "check", "openai", "--timeout", "2").output
     assert "no connection: check the network" in output and "Error" not in output
+
+
+def test_what_runs_have_trained_is_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert "trained here" not in veracity("models").output
+    folder = tmp_path / "runs" / "r1" / "models" / "dpo-0"
+    folder.mkdir(parents=True)
+    (folder / "lineage.json").write_text('{"trainer": "dpo", "parent_name": "tiny", "steps": 138}')
+    shown = veracity("models", "--find", "r1").output
+    assert "trained/r1/dpo-0" in shown and "138" in shown and "tiny" in shown
+    assert "trained/r1" not in veracity("models", "--can", "embed").output
