@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 POLICY = "policy"
 """The role of the model that a stage is about."""
+PACE_S = 15.0
+"""Seconds between two lines about a training."""
 
 
 class RoleSettings(Settings):
@@ -92,6 +94,10 @@ class Works(Protocol):
         ...
 
 
+def _silent(line: str) -> None:
+    """Nobody waits."""
+
+
 @dataclass
 class Desk:
     """Runs programs within one budget; keeps what failed, how long each stage took, and the run's tables."""
@@ -103,6 +109,8 @@ class Desk:
     budget: BudgetSettings
     progress: Callable[[Progress], None]
     runner: asyncio.Runner
+    say: Callable[[str], None] = _silent
+    """Shows a line to who waits."""
     failures: list[tuple[str, Failure]] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
     tables: dict[str, pl.DataFrame] = field(default_factory=dict)
@@ -168,6 +176,22 @@ class Desk:
         shutil.rmtree(checkpoints, ignore_errors=True)
         return Policy(str(out), parent_hash(out))
 
+    def steps(self, name: str) -> Callable[[int, int], None]:
+        """For a trainer's `on_step`: every `PACE_S` seconds, how far the training is and how long it will take."""
+        begun: tuple[float, int] | None = None
+        shown = time.monotonic()
+
+        def on_step(done: int, total: int) -> None:
+            nonlocal begun, shown
+            now = time.monotonic()
+            begun = begun or (now, done)
+            if now - shown >= PACE_S and done > begun[1]:
+                shown = now
+                left = round((now - begun[0]) / (done - begun[1]) * (total - done))
+                self.say(f"{name}: step {done:,} of {total:,} · about {left // 60}:{left % 60:02} left")
+
+        return on_step
+
     def all_failures(self) -> pl.DataFrame:
         """Those of all stages: stage, item, kind, reason."""
         import polars as pl
@@ -206,7 +230,8 @@ def open_desk(run: Run, roles: RoleSettings, console: Console) -> Iterator[Desk]
 
     cast = open_roles(roles.names(), roles.corpus)
     with Ledger(ledger_file()) as ledger, asyncio.Runner() as runner, Display(console, cast) as display:
-        yield Desk(run, cast, ledger, roles.budget, display, runner)
+        say = partial(console.print, markup=False, highlight=False, soft_wrap=True)
+        yield Desk(run, cast, ledger, roles.budget, display, runner, say)
 
 
 def start_folder(model: str) -> Path:

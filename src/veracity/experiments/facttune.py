@@ -19,7 +19,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from veracity.core.problem import Problem
 from veracity.domains import open_domain
@@ -136,9 +136,10 @@ def tune_on_samples(
         if text.strip()
     ]
     start, run = start_folder(base.model), desk.run_folder.path.name
+    name = f"sft-{seed}"
+    told: dict[str, Any] = {"seed": seed, "run": run, "on_step": desk.steps(name)}
     return desk.trained(
-        f"sft-{seed}",
-        lambda folder, out: train_demonstrations(start, rows, settings.sft, seed=seed, folder=folder, out=out, run=run),
+        name, lambda folder, out: train_demonstrations(start, rows, settings.sft, folder=folder, out=out, **told)
     )
 
 
@@ -158,9 +159,10 @@ def tune_on_pairs(
     left_out, without = dict(pairing.left_out), len(pairing.prompts_without)
     desk.run_folder.log("pairs", method=method, seed=seed, pairs=len(pairing.pairs), without=without, **left_out)
     start, run = start_folder(sft.model), desk.run_folder.path.name
+    name = f"{method}-{seed}"
+    told: dict[str, Any] = {"seed": seed, "run": run, "on_step": desk.steps(name)}
     return desk.trained(
-        f"{method}-{seed}",
-        lambda folder, out: train_dpo(start, pairing.pairs, settings.dpo, seed=seed, folder=folder, out=out, run=run),
+        name, lambda folder, out: train_dpo(start, pairing.pairs, settings.dpo, folder=folder, out=out, **told)
     )
 
 
