@@ -37,25 +37,24 @@ def weights(folder: Path) -> bytes:
     return (folder / "model.safetensors").read_bytes()
 
 
-def test_a_trivial_reward_rises_in_a_few_steps(tmp_path: Path) -> None:
-    settings = SMALL.model_copy(update={"batch_size": 32, "group_size": 8, "steps": 9})
-    log = grpo(tmp_path, settings)
-    rewards = [row.reward or 0.0 for row in rl_steps(log)]
-    assert len(rewards) == 9
-    assert sum(rewards[-3:]) > 1.25 * sum(rewards[:3])
-    assert read_lineage(tmp_path / "out").trainer == "grpo"
-    assert read_lineage(tmp_path / "out").steps == 9
+@pytest.mark.parametrize(("train", "settings"), [(train_grpo, GrpoSettings), (train_rloo, RlooSettings)])
+def test_a_trivial_reward_rises_in_a_few_steps(tmp_path: Path, train: Any, settings: Any) -> None:
+    """The share of the letter a, from 8 passes over 8 prompts, the first two against the last two.
 
-
-def test_so_does_it_with_rloo(tmp_path: Path) -> None:
-    settings = RlooSettings(
-        batch_size=32, group_size=8, steps=9, max_completion_length=8, learning_rate=1e-3, beta=0.001
-    )
+    Whole passes are compared, because a step has half of the prompts. Seeds 1 to 3 give 1.7 to 2.4 with either trainer.
+    """
+    how = settings(batch_size=32, group_size=8, steps=16, max_completion_length=8, learning_rate=1e-3, beta=1e-3)
     where = {"folder": tmp_path / "checkpoints", "out": tmp_path / "out", "seed": 3}
-    log = train_rloo(START, prompts(), judge_of(problems()), [part("length", long_words)], settings, **where)
+    log = train(START, prompts(), judge_of(problems()), [part("share of a", share_of_a)], how, **where)
     rewards = [row.reward or 0.0 for row in rl_steps(log)]
-    assert sum(rewards[-3:]) > 1.15 * sum(rewards[:3])
+    assert len(rewards) == read_lineage(tmp_path / "out").steps == 16
+    assert sum(rewards[-4:]) > 1.4 * sum(rewards[:4])
+    assert read_lineage(tmp_path / "out").trainer == train.__name__.removeprefix("train_")
     assert all(row.kl is not None for row in rl_steps(log))
+
+
+def share_of_a(response: Any) -> float:
+    return response.text.count("a") / max(1, len(response.text))
 
 
 def advantages(tmp: Path, values: list[float | None], kind: Any = GRPO, **settings: Any) -> list[float]:
