@@ -49,11 +49,11 @@ STATE = web.AppKey("state", State)
 
 def build_app(state: State, mounts: Sequence[Mount] = ()) -> web.Application:
     """The application with all protocols; `mounts` add more."""
-    from servers import anthropic_messages, openai_answers, openai_files, openai_tuning
+    from servers import anthropic_messages, openai_answers, openai_files, openai_graders, openai_tuning
 
     app = web.Application(middlewares=[record_and_misbehave], client_max_size=1 << 28)
     app[STATE] = state
-    for module in (openai_answers, openai_files, openai_tuning, anthropic_messages):
+    for module in (openai_answers, openai_files, openai_tuning, openai_graders, anthropic_messages):
         module.add_routes(app)
     for mount in mounts:
         mount(app)
