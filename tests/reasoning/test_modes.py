@@ -29,7 +29,14 @@ def pool_of(split: str, count: int, domain: str = "d") -> list[Problem]:
 
 
 def test_the_modes_of_the_field_are_there() -> None:
-    assert MODES.names() == ["bootstrap_interview", "chain_of_thought", "direct", "length_control", "self_debate"]
+    assert MODES.names() == [
+        "bootstrap_interview",
+        "chain_of_thought",
+        "direct",
+        "length_control",
+        "pressure",
+        "self_debate",
+    ]
 
 
 def test_direct_is_one_step_and_two_for_a_model_that_reasons() -> None:
