@@ -9,11 +9,11 @@ from typing import get_args
 from hypothesis import given
 from hypothesis import strategies as st
 
-from veracity.core.judged import ClaimLabel, Coverage, Group, JudgedClaim, JudgedResponse, Outcome
+from veracity.core.judged import ClaimLabel, Coverage, Group, JudgedClaim, JudgedResponse, MetricScore, Outcome
 from veracity.core.problem import Problem
 from veracity.rewards import REWARDS, open_reward
 
-OPTIONS = {"length": "length?longest=20&buffer=5"}
+OPTIONS = {"length": "length?longest=20&buffer=5", "metric": "metric?name=brier"}
 EVERY = [open_reward(OPTIONS.get(name, name)) for name in REWARDS.names()]
 PROBLEM = Problem("q", "d", "Who?", ("A",), meta=(("fact_seeking", True),))
 
@@ -29,6 +29,7 @@ RESPONSES = st.builds(
     checklist=st.none() | st.lists(st.none() | st.sampled_from(get_args(Coverage)), max_size=4).map(tuple),
     general=st.none() | st.floats(-20, 20),
     relevance=st.none() | SHARES,
+    scores=st.tuples(st.builds(MetricScore, st.just("brier"), st.none() | SHARES, st.just("lower"))) | st.just(()),
 )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from veracity.core.estimate import Direction
 from veracity.core.problem import Problem
 
 Outcome = Literal["correct", "process_correct", "abstained", "incorrect"]
@@ -26,6 +27,18 @@ class JudgedClaim:
     """The verifier's label; None where there is none (judge failed, no evidence, not asked)."""
     confidence: float | None = None
     """Probability that the claim is true, in [0, 1], as the scorer sees it; None where it gives none."""
+
+
+@dataclass(frozen=True, slots=True)
+class MetricScore:
+    """What a metric or a grader gave a response."""
+
+    metric: str
+    """Its name and variant: `grader.python_brier`."""
+    value: float | None
+    """In the metric's own unit; None where it could not be had."""
+    direction: Direction
+    """Which way is better."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +65,8 @@ class JudgedResponse:
     """A reward model's score, in its own unit."""
     relevance: float | None = None
     """Probability that a judge prefers it to the reference response, in [0, 1]."""
+    scores: tuple[MetricScore, ...] = ()
+    """Of metrics and graders, by name; one a metric."""
 
 
 @dataclass(frozen=True, slots=True)

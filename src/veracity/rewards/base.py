@@ -22,12 +22,22 @@ from veracity.core.registry import Registry, nearest
 from veracity.models.spec import ModelSpec
 
 Needs = Literal[
-    "outcome", "gold", "claims", "verdicts", "confidence", "checklist", "general", "relevance", "format", "fact_seeking"
+    "outcome",
+    "gold",
+    "claims",
+    "verdicts",
+    "confidence",
+    "checklist",
+    "general",
+    "relevance",
+    "format",
+    "fact_seeking",
+    "scores",
 ]
 """What a reward reads: `outcome` of a short answer (`gold`: the problem must have an accepted answer), `claims` of a
 long one, their `verdicts` or `confidence`, the coverage of the problem's `checklist`, scores of a reward model
-(`general`) or of a comparison with a reference (`relevance`), whether the `format` is kept, and whether the problem
-asks for facts (`fact_seeking`, its detail of that name)."""
+(`general`) or of a comparison with a reference (`relevance`), whether the `format` is kept, whether the problem asks
+for facts (`fact_seeking`, its detail of that name), and `scores` of metrics and graders."""
 GroupReward = Callable[..., list[float | None]]
 """(group, **options) → one reward a response, in the group's order."""
 NOBODY = Group(Problem("none", "none", "?"), ())
