@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import math
-
 import pytest
 
-from veracity.core.errors import ConfigError, DataError, TrainingStoppedError
+from veracity.core.errors import ConfigError, TrainingStoppedError
 from veracity.core.judged import Group, JudgedResponse, MetricScore
 from veracity.core.problem import Problem
 from veracity.core.trajectory import Step, Trajectory
@@ -15,7 +13,7 @@ from veracity.judging.graders import open_grader
 from veracity.judging.graders.judged import judge_by_grader
 from veracity.metrics.grader import grader_row
 from veracity.metrics.metric_rows import METRIC_ROWS
-from veracity.metrics.row_estimates import summarise
+from veracity.metrics.row_estimates import row_estimates
 from veracity.rewards import open_reward
 from veracity.training.reward_functions import RewardPart, RewardStage
 
@@ -44,14 +42,10 @@ def test_the_mean_leaves_failures_out_and_counts_them() -> None:
         graded = Engine({}).run({"x": BRIER.grade(problem, trajectory.answer)})["x"]
         rows.append(grader_row(trajectory, graded, BRIER, arm="a", model="m"))  # type: ignore[arg-type]
     table = METRIC_ROWS.frame(rows)
-    found = summarise(table, "grader.python_brier", "a", seed=1, null=-0.25)
+    found = row_estimates(table, seed=1, nulls={"grader.python_brier": -0.25})["grader.python_brier"]
     assert found.estimate.value == pytest.approx(-0.15625)
-    assert (found.estimate.n, found.estimate.direction, found.status) == (2, "higher", "ok")
+    assert (found.estimate.n, found.estimate.direction, found.estimate.null) == (2, "higher", -0.25)
     assert found.statuses == {"ok": 2, "out_of_range": 1, "parse_failed": 1}
-    few = summarise(table, "grader.python_brier", "a", seed=1, minimum=3)
-    assert few.status == "insufficient" and math.isnan(few.estimate.value)
-    with pytest.raises(DataError, match=r"it has: grader\.python_brier"):
-        summarise(table, "grader.brier", "a", seed=1)
 
 
 def test_a_failure_has_no_reward_and_never_raises_the_mean() -> None:
