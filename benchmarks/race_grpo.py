@@ -4,7 +4,8 @@ Both train the tiny model on biographies of its world, with the same configurati
 order, and the same judge and reward: each sentence looked up in the world. They differ in what draws the completions,
 our engine or `transformers.generate`, in whether log-probabilities are computed on padding, and in our log. Steps are
 timed one by one, in turns, in wall and CPU seconds; the first step of each racer is warm-up. The greedy completions of
-both are compared before any time is believed.
+both are compared before any time is believed. A third racer is TRL's trainer with our engine and padding as before, so
+that what the generator gains and what the update gains are told apart.
 
 Beside the ratio of whole steps stands what each part takes: generation, reward, and the update (log-probabilities under
 model and reference, loss, gradients, optimizer), which bounds what another generator alone can gain.
@@ -31,7 +32,7 @@ from race_scoring import contest, show_contest
 from veracity.core.judged import Group, JudgedClaim, JudgedResponse
 from veracity.domains.base import open_domain
 from veracity.rewards import Reward
-from veracity.training.generation import turns
+from veracity.training.generation import turns, with_generation
 from veracity.training.group_training import GroupTraining, make_trainer
 from veracity.training.grpo import GRPO, grpo_arguments
 from veracity.training.loading import load_model
@@ -45,6 +46,8 @@ BAR = 1.5
 REWARD_BAR = 0.05
 COMPLETIONS, GROUP = 512, 8
 DOMAINS = {"biography": ("world-biographies", 128), "question": ("world-qa", 24)}
+RACERS = ("ours", "engine", "trl")
+"""Our trainer; TRL's with our engine as its generator alone; TRL's as it is."""
 PARTS = ("generation", "reward", "update")
 
 
@@ -108,10 +111,11 @@ def racer(kind: str, words: str, settings: GrpoSettings, scratch: Path) -> Any:
             GRPO, what, stage, model, tokenizer, settings, seed=0, folder=scratch, batch=settings.batch_size
         )
     else:
+        trl_class = with_generation(GRPOTrainer, settings, 0, logprobs=True) if kind == "engine" else GRPOTrainer
         arguments = grpo_arguments(settings, seed=0, folder=scratch, batch=settings.batch_size, device="cpu")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", FutureWarning)
-            made = GRPOTrainer(
+            made = trl_class(
                 model=model,
                 reward_funcs=list(stage.functions()),
                 args=GRPOConfig(**arguments, reward_weights=[1.0]),
@@ -177,16 +181,16 @@ def race(words: str, rounds: int, steps: int) -> dict:
     same = statistics.fmean(a == b for a, b in pairs)
     if same < 0.98:
         raise SystemExit(f"greedy completions agree on {same:.1%} of the prompts only, so no time is compared")
-    found: dict[str, list[dict[str, float]]] = {"ours": [], "trl": []}
-    lengths: dict[str, list[float]] = {"ours": [], "trl": []}
+    found: dict[str, list[dict[str, float]]] = {kind: [] for kind in RACERS}
+    lengths: dict[str, list[float]] = {kind: [] for kind in RACERS}
     for _ in range(rounds):
         for kind in found:
             times, length = run(kind, words, settings)
             found[kind].append({name: statistics.fmean(step[name] for step in times) for name in times[0]})
             lengths[kind].append(length)
-    walls, cpus = ({kind: [r[time] for r in rows] for kind, rows in found.items()} for time in ("wall", "cpu"))
     parts = {kind: {p: statistics.median(r[p] for r in rows) for p in PARTS} for kind, rows in found.items()}
-    return contest(walls, cpus, BAR) | {
+    return against_trl(found, "ours") | {
+        "engine_alone": against_trl(found, "engine"),
         "words": words,
         "greedy_agreement": same,
         "tokens": {kind: statistics.fmean(all_) for kind, all_ in lengths.items()},
@@ -196,15 +200,24 @@ def race(words: str, rounds: int, steps: int) -> dict:
     }
 
 
+def against_trl(found: dict[str, list[dict[str, float]]], kind: str) -> dict:
+    """The contest of one racer, under the name `ours`, with TRL."""
+    rows = {"ours": found[kind], "trl": found["trl"]}
+    walls, cpus = ({name: [r[time] for r in times] for name, times in rows.items()} for time in ("wall", "cpu"))
+    return contest(walls, cpus, BAR)
+
+
 def show(r: dict) -> None:
     print(
         f"{COMPLETIONS} completions a step ({r['words']}), {r['tokens']['ours']:.1f} and {r['tokens']['trl']:.1f} "
         f"tokens each; greedy ones the same on {r['greedy_agreement']:.1%}; load {r['load']:.1f}"
     )
     show_contest(r, COMPLETIONS, "completions")
+    print("the engine as TRL's generator, and nothing else of ours:")
+    show_contest(r["engine_alone"], COMPLETIONS, "completions")
     for kind, parts in r["parts"].items():
         whole = sum(parts.values())
-        print(f"  {kind:6s}" + ", ".join(f"{name} {s:.2f} s ({s / whole:.1%})" for name, s in parts.items()))
+        print(f"  {kind:8s}" + ", ".join(f"{name} {s:.2f} s ({s / whole:.1%})" for name, s in parts.items()))
     ours, theirs = r["parts"]["ours"], r["parts"]["trl"]
     most = sum(theirs.values()) / (theirs["reward"] + theirs["update"])
     print(
