@@ -6,11 +6,16 @@
 Each such domain has the same options: `path` (a local file or folder in the published schema), or `hub`, `config`,
 `part`, `revision` (a repository of the Hugging Face hub). Columns that the schema does not know are ignored. Nothing
 malformed gets through: the first wrong row is a DataError with file, line and field.
+
+A domain with a bundled sample gives that sample where no option says otherwise: rows in the same schema, written or
+generated for this package (`bundled` reads them). Domains with options of their own are made of the same parts:
+`read_rows`, then `problems_of`.
 """
 
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -59,6 +64,8 @@ Text = Annotated[str, AfterValidator(_text)]
 """Text with something in it, without outer space."""
 Texts = Annotated[tuple[Text, ...], BeforeValidator(_listed)]
 """A list of such texts, or the same as JSON in one cell."""
+Numbers = Annotated[tuple[float, ...], BeforeValidator(_listed)]
+"""A list of finite numbers, or the same as JSON in one cell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +87,8 @@ class DatasetRow(BaseModel):
     """The column that a plain list of lines (.txt) fills; empty if the schema has none."""
     id_column: ClassVar[str] = ""
     """The column that names a row; empty if its question does."""
+    keyed: ClassVar[str] = ""
+    """The column that the keys of a JSON object {key: row} fill; empty if rows never stand so."""
     repeats: ClassVar[bool] = False
     """Whether the published set asks the same question more than once; elsewhere a repeated row is an error."""
 
@@ -90,7 +99,7 @@ Row = TypeVar("Row", bound=DatasetRow)
 
 
 def dataset(
-    name: str, row: type[Row], hub: HubSet | None = None
+    name: str, row: type[Row], hub: HubSet | None = None, *, sample: bool = False
 ) -> Callable[[Callable[[Row], Problem]], Callable[[Row], Problem]]:
     """Decorator: register the domain `name`, whose problems the function makes of rows, one of each.
 
@@ -98,6 +107,7 @@ def dataset(
         name: The domain's name, which the problems also bear.
         row: The schema.
         hub: Where the rows are unless the options say so; None if no repository publishes them in this schema.
+        sample: Whether the package brings a sample of it, which is what the bare name means then.
     """
     published = hub
 
@@ -106,12 +116,11 @@ def dataset(
             *, path: str = "", hub: str = "", config: str = "", part: str = "", revision: str = ""
         ) -> Iterator[Problem]:
             given = HubSet(hub, part, config, revision)
-            if path and given != HubSet("", ""):
-                raise ConfigError(
-                    f"{name}: `path` names a local file, the other options the hub; give one or the other"
-                )
-            source, records = local_rows(path, row) if path else _remote(name, given, published)
-            return _problems(row, problem_of, source, records)
+            if sample and not path and given == HubSet("", ""):
+                source, records = bundled(name, row)
+            else:
+                source, records = read_rows(name, row, path, given, published)
+            return problems_of(row, problem_of, source, records)
 
         make.__doc__ = problem_of.__doc__
         DOMAINS.register(name)(make)
@@ -122,13 +131,36 @@ def dataset(
 
 Placed = Iterable[tuple[Place, Record]]
 
+SAMPLES = Path(__file__).parent / "samples"
+"""Rows that were written for this package, one file a domain, in the domain's published schema."""
+
+
+def bundled(name: str, row: type[DatasetRow]) -> tuple[str, Placed]:
+    """(what says that it is the sample, its rows)."""
+    source, records = local_rows(str(SAMPLES / f"{name}.jsonl"), row)
+    return f"bundled sample {source}, not comparable to published numbers", records
+
+
+def read_rows(
+    name: str, row: type[DatasetRow], path: str, given: HubSet, published: HubSet | None = None
+) -> tuple[str, Placed]:
+    """(where the rows are from, the rows) of a local file or of the hub.
+
+    Raises:
+        ConfigError: both are named, or neither.
+        DataError: it cannot be read.
+    """
+    if path and given != HubSet("", ""):
+        raise ConfigError(f"{name}: `path` names a local file, the other options the hub; give one or the other")
+    return local_rows(path, row) if path else _remote(name, given, published)
+
 
 def local_rows(path: str, row: type[DatasetRow]) -> tuple[str, Placed]:
     """(name and content hash of a file or folder, its rows)."""
     root = Path(path).expanduser()
     files = files_of(root)
     digest = content_hash([file_hash(file) for file in files])
-    rows = ((Place(f, line), record) for f in files for line, record in read_table(f, row.lists, row.column))
+    rows = ((Place(f, line), record) for f in files for line, record in read_table(f, row.lists, row.column, row.keyed))
     return f"{root.name} (content {digest[:12]})", rows
 
 
@@ -150,11 +182,35 @@ def _remote(name: str, given: HubSet, published: HubSet | None) -> tuple[str, Pl
     return source, ((Place(Path(source), number), record) for number, record in numbered)
 
 
-def _problems(row: type[Row], problem_of: Callable[[Row], Problem], source: str, records: Placed) -> Iterator[Problem]:
-    """One problem a row. DataError for the first row that is wrong, or whose id stood before."""
+def problems_of(
+    row: type[Row],
+    problem_of: Callable[[Row], Problem],
+    source: str,
+    records: Placed,
+    left_out: Callable[[Row], str] | None = None,
+) -> Iterator[Problem]:
+    """One problem a row.
+
+    Args:
+        row: The schema.
+        problem_of: Makes a problem of a row.
+        source: Where the rows are from; every problem bears it.
+        records: The rows.
+        left_out: Why a row is no problem of this domain; empty if it is one. How many are left out, and why, is added
+            to the source. All rows are problems if None.
+
+    Raises:
+        DataError: for the first row that is wrong, left out or not, or whose id stood before.
+    """
+    rows: Iterable[Row] = (validated_row(row, place, record) for place, record in records)
+    if left_out is not None:
+        judged = [(validated, left_out(validated)) for validated in rows]
+        rows = [validated for validated, why in judged if not why]
+        counts = Counter(why for _, why in judged if why)
+        source += "".join(f"; {count} rows left out: {why}" for why, count in sorted(counts.items()))
     seen: dict[str, Place] = {}
-    for place, record in records:
-        problem = _problem(validated_row(row, place, record), problem_of)
+    for validated in rows:
+        place, problem = validated.read_from, _problem(validated, problem_of)
         if problem.id in seen and row.repeats:
             problem = replace(problem, id=f"{problem.id}-{place.line}")
         elif problem.id in seen:

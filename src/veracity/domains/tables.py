@@ -30,13 +30,14 @@ def files_of(path: Path) -> list[Path]:
     return found
 
 
-def read_table(path: Path, lists: Sequence[str] = (), column: str = "") -> Records:
+def read_table(path: Path, lists: Sequence[str] = (), column: str = "", keyed: str = "") -> Records:
     """The rows of a file; its ending says what it is.
 
     Args:
         path: A file that ends with .csv, .tsv, .json, .jsonl, .ndjson, .parquet or .txt; text is UTF-8.
         lists: Keys under which a JSON object may hold the list of rows.
         column: The one column of a plain list (.txt), which has no header: a row is a line that is not blank.
+        keyed: The column that the keys of a JSON object {key: row} fill; empty if rows do not stand so.
 
     Raises:
         DataError: naming file and line: another ending, not UTF-8, not valid, ragged rows, a column twice, NaN in JSON.
@@ -45,7 +46,7 @@ def read_table(path: Path, lists: Sequence[str] = (), column: str = "") -> Recor
     if ending not in _READERS or (ending == ".txt" and not column):
         known = ", ".join(e for e in _READERS if e != ".txt" or column)
         raise DataError(f"ends with {ending!r}, which is not read here; save it as one of {known}", path=path)
-    return _READERS[ending](path, lists, column)
+    return _json(path, lists, keyed) if ending == ".json" else _READERS[ending](path, lists, column)
 
 
 def _csv(path: Path, separator: str) -> Records:
@@ -81,10 +82,13 @@ def _parquet(path: Path) -> Records:
     yield from enumerate(table.iter_rows(named=True), start=1)
 
 
-def _json(path: Path, lists: Sequence[str]) -> Records:
+def _json(path: Path, lists: Sequence[str], keyed: str = "") -> Records:
     scan = _Scanner(path, read_text(path))
     if scan.peek() == "{" and scan.holds_lines():
         yield from jsonl_records(path, scan.text)
+        return
+    if scan.peek() == "{" and keyed:
+        yield from _keyed(path, scan, keyed)
         return
     if scan.peek() == "{":
         scan.enter_list(lists)
@@ -94,6 +98,17 @@ def _json(path: Path, lists: Sequence[str]) -> Records:
         if not isinstance(value, dict):
             raise DataError(f"a row must be an object {{…}}, not a {type(value).__name__}", path=path, line=line)
         yield line, value
+
+
+def _keyed(path: Path, scan: _Scanner, column: str) -> Records:
+    seen: set[str] = set()
+    for line, key, value in scan.entries():
+        if not isinstance(value, dict):
+            raise DataError(f"a row must be an object {{…}}, not a {type(value).__name__}", path=path, line=line)
+        if key in seen:
+            raise DataError(f"the key {key!r} stands twice; keep one", path=path, line=line, field=column)
+        seen.add(key)
+        yield line, {column: key, **value}
 
 
 class _Scanner:
@@ -142,6 +157,16 @@ class _Scanner:
             line = self.line
             yield line, self.value()
             if self.peek() != "]":
+                self._expect(",")
+
+    def entries(self) -> Iterator[tuple[int, str, Any]]:
+        """(line, key, value) of each entry of the object that comes next."""
+        self._expect("{")
+        while self.peek() != "}":
+            line, key = self.line, self.value()
+            self._expect(":")
+            yield line, str(key), self.value()
+            if self.peek() != "}":
                 self._expect(",")
 
     def value(self) -> Any:
