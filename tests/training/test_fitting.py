@@ -21,7 +21,7 @@ from veracity.training.exchanges import ExchangeEncoder, end_mark
 from veracity.training.launcher import Launch
 from veracity.training.lineage import read_lineage
 from veracity.training.loading import load_model, save_model, save_state
-from veracity.training.memory import MemoryShape, check_memory, estimate_memory
+from veracity.training.memory import MemoryShape, Sharding, check_memory, estimate_memory
 from veracity.training.settings import LoraSettings
 from veracity.training.surroundings import contained
 from veracity.training.watch import TrainingLog, watcher
@@ -197,7 +197,7 @@ def test_memory_is_counted_by_parts(start):
     adapters = estimate_memory(start, leaner, MemoryShape(2, 10), bfloat16=True)
     assert adapters.gradients < size / 4 and adapters.optimizer == 2 * adapters.gradients
     assert adapters.activations * 34 == full.activations and adapters.reference == 0
-    assert estimate_memory(start, FAST, MemoryShape(1, 1), bfloat16=False, shards=4).weights == size // 4
+    assert estimate_memory(start, FAST, MemoryShape(1, 1), bfloat16=False, sharding=Sharding(4, 4)).weights == size // 4
 
 
 def test_too_little_memory_is_refused_before_the_start(start, tmp_path, monkeypatch):

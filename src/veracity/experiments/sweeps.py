@@ -6,11 +6,8 @@ run finished it. Estimates are of the order of magnitude that decides where to r
 
 from __future__ import annotations
 
-import json
-import math
 import re
 import shlex
-import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +16,7 @@ from typing import TYPE_CHECKING
 from veracity.core.config import GridPoint, Settings, expand
 from veracity.core.errors import ConfigError, VeracityError
 from veracity.core.recipe_files import Recipe, read_recipe
+from veracity.experiments.base_models import count_parameters
 from veracity.experiments.registry import Cost, Experiment, experiment_of
 from veracity.experiments.running import RUNS, finished_identities, run_identity, run_recipe
 
@@ -164,20 +162,6 @@ def write_scripts(
     return [*scripts, _script(folder / "all_jobs.sh", "\n".join(['here="$(cd "$(dirname "$0")" && pwd)"', *lines]))]
 
 
-def count_parameters(model: str) -> int | None:
-    """Parameters of a model: of `tiny` or a folder counted in its files, of a known hub id rounded, else None."""
-    import yaml
-
-    from veracity.world import tiny
-
-    files = sorted((tiny.folder() if model == "tiny" else Path(model)).glob("*.safetensors"))
-    if files:
-        return sum(_parameters_in(file) for file in files)
-    known = yaml.safe_load(Path(__file__).with_name("base_models.yaml").read_text(encoding="utf-8"))
-    count = known.get(model)
-    return None if count is None else int(count)
-
-
 def _job(
     recipe: Recipe, experiment: Experiment, point: GridPoint[Settings], finished: dict[str, Path], speed: float | None
 ) -> Job:
@@ -218,14 +202,6 @@ def _settled(overrides: Sequence[str], job: Job) -> list[str]:
     """The overrides of one point: those of the sweep, its axes replaced by the values that they have here."""
     varied = {text.partition("=")[0] for text in job.point.overrides}
     return [*(text for text in overrides if text.partition("=")[0] not in varied), *job.point.overrides]
-
-
-def _parameters_in(file: Path) -> int:
-    """Sum over the tensors named in the JSON head, which follows its own length in eight bytes."""
-    with file.open("rb") as handle:
-        (length,) = struct.unpack("<Q", handle.read(8))
-        head = json.loads(handle.read(length))
-    return sum(math.prod(tensor["shape"]) for name, tensor in head.items() if name != "__metadata__")
 
 
 def _script(path: Path, body: str) -> Path:

@@ -8,16 +8,20 @@ out: TRL computes them in pieces. The sum is what must be there at least; fragme
 
 from __future__ import annotations
 
+import os
 import warnings
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from veracity.core.errors import ModelError
 from veracity.training.arguments import lora_config
 from veracity.training.launcher import Launch
 from veracity.training.loading import sharded
 from veracity.training.settings import OptimizationSettings
+
+if TYPE_CHECKING:
+    from transformers import PretrainedConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +34,29 @@ class MemoryShape:
     """Length of the longest sequence."""
     reference: bool = False
     """Whether a second, frozen copy of the weights is kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sharding:
+    """Over how many devices what a training holds is spread; what is not spread each device holds whole."""
+
+    weights: int = 1
+    """Weights, and those of a reference (FSDP, DeepSpeed ZeRO-3)."""
+    moments: int = 1
+    """Gradients and the optimizer's moments (also ZeRO-2)."""
+
+    @classmethod
+    def of(cls, strategy: str, processes: int) -> Sharding:
+        """`fsdp`, `zero3`, `zero2`; anything else spreads nothing."""
+        spread = {"fsdp": (processes, processes), "zero3": (processes, processes), "zero2": (1, processes)}
+        return cls(*spread.get(strategy, (1, 1)))
+
+    @classmethod
+    def from_environment(cls) -> Sharding:
+        """As the launcher has set it up."""
+        processes = Launch.from_environment().processes if sharded() else 1
+        stage = os.environ.get("ACCELERATE_DEEPSPEED_ZERO_STAGE")
+        return cls.of(f"zero{stage}" if stage else "fsdp", processes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,16 +80,21 @@ class MemoryEstimate:
 
 
 def estimate_memory(
-    start: Path, settings: OptimizationSettings, shape: MemoryShape, *, bfloat16: bool, shards: int = 1
+    start: Path | PretrainedConfig,
+    settings: OptimizationSettings,
+    shape: MemoryShape,
+    *,
+    bfloat16: bool,
+    sharding: Sharding = Sharding(),
 ) -> MemoryEstimate:
     """What training the model in `start` takes on each device.
 
     Args:
-        start: A model folder; its configuration is read, its weights are not.
+        start: A model folder, whose configuration is read and not its weights; or a configuration itself.
         settings: Of the trainer.
         shape: Of one forward pass on one device.
         bfloat16: Whether activations are kept in 16 bit (mixed precision on a GPU).
-        shards: Devices that share weights, gradients and moments (FSDP, DeepSpeed ZeRO-3).
+        sharding: How far it is spread over devices.
 
     Raises:
         ModelError: the folder holds no configuration that Transformers knows.
@@ -75,10 +107,10 @@ def estimate_memory(
     units = shape.rows * shape.tokens * config.num_hidden_layers * config.hidden_size
     per_unit = (2 if settings.gradient_checkpointing else 34) * (1 if bfloat16 or size == 2 else 2)
     return MemoryEstimate(
-        weights=parameters * size // shards,
-        gradients=trained * size // shards,
-        optimizer=2 * trained * size // shards,
-        reference=parameters * size * shape.reference // shards,
+        weights=parameters * size // sharding.weights,
+        gradients=trained * size // sharding.moments,
+        optimizer=2 * trained * size // sharding.moments,
+        reference=parameters * size * shape.reference // sharding.weights,
         activations=units * per_unit,
     )
 
@@ -88,9 +120,8 @@ def check_memory(start: Path, settings: OptimizationSettings, shape: MemoryShape
     import torch
 
     on_gpu = torch.cuda.is_available()
-    shards = Launch.from_environment().processes if sharded() else 1
     mixed = on_gpu and settings.precision in ("auto", "mixed_bfloat16")
-    estimate = estimate_memory(start, settings, shape, bfloat16=mixed, shards=shards)
+    estimate = estimate_memory(start, settings, shape, bfloat16=mixed, sharding=Sharding.from_environment())
     free = free_bytes()
     if estimate.total > free:
         raise ModelError(
@@ -111,14 +142,15 @@ def free_bytes() -> int:
     return int(psutil.virtual_memory().available)
 
 
-def _hollow(start: Path, settings: OptimizationSettings) -> Any:
+def _hollow(start: Path | PretrainedConfig, settings: OptimizationSettings) -> Any:
     """The model with its adapters, every tensor a shape without memory."""
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM
 
     try:
         with torch.device("meta"):
-            model = AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(start))
+            config = AutoConfig.from_pretrained(start) if isinstance(start, Path) else start
+            model = AutoModelForCausalLM.from_config(config)
     except (OSError, ValueError, KeyError) as error:
         raise ModelError(f"{start}: its configuration could not be read ({error}); give a complete folder") from error
     if settings.lora is None:
