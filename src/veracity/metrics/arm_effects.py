@@ -38,6 +38,9 @@ SHORT: Mapping[str, Direction] = {
     "not_attempted": "neither",
     "brier": "lower",
 }
+KNOWN: Mapping[str, Direction] = {"recall": "higher", "weighted_recall": "higher"}
+"""Columns of `coverage_items`: how much of what the base model knows is said."""
+DIRECTIONS: Mapping[str, Direction] = {**LONG, **SHORT, **KNOWN}
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +88,7 @@ def short_items(answers: pl.DataFrame) -> pl.DataFrame:
 def means(items: pl.DataFrame, *, seed: int = 0) -> dict[str, Estimate]:
     """The mean over items of every measure."""
     return {
-        name: bootstrap_mean(
-            items[name].to_numpy(), items["cluster"].to_list(), seed=seed, direction=(LONG | SHORT)[name]
-        )
+        name: bootstrap_mean(items[name].to_numpy(), items["cluster"].to_list(), seed=seed, direction=DIRECTIONS[name])
         for name in items.columns
         if name not in ("item", "cluster")
     }
@@ -109,7 +110,7 @@ def changes(items: pl.DataFrame, reference: pl.DataFrame, *, seed: int = 0) -> d
 def _change(both: pl.DataFrame, name: str, seed: int) -> Change:
     pairs = both.select(pl.col(name, f"{name}_reference").fill_null(np.nan)).to_numpy().astype(float)
     pairs[np.isnan(pairs).any(axis=1)] = np.nan
-    clusters, direction = both["cluster"].to_list(), (LONG | SHORT)[name]
+    clusters, direction = both["cluster"].to_list(), DIRECTIONS[name]
 
     def ratio(columns: np.ndarray) -> np.ndarray:
         with np.errstate(divide="ignore", invalid="ignore"):

@@ -35,6 +35,10 @@ def write_report(run_folder: Path) -> Path:
         from veracity.report.facttune import write_facttune_report
 
         return write_facttune_report(run_folder)
+    if experiment_name(run_folder) == "klcf":
+        from veracity.report.klcf import write_klcf_report
+
+        return write_klcf_report(run_folder)
     from veracity.report import page
 
     return page.write_report(run_folder)
@@ -54,6 +58,10 @@ def print_summary(run_folder: Path, console: Console) -> None:
         from veracity.report.facttune import print_facttune_summary
 
         return print_facttune_summary(run_folder, console)
+    if experiment_name(run_folder) == "klcf":
+        from veracity.report.klcf import print_klcf_summary
+
+        return print_klcf_summary(run_folder, console)
     from veracity.report import terminal
 
     return terminal.print_summary(run_folder, console)
