@@ -76,7 +76,7 @@ def draw(desk: Desk, stage: str, problems: Sequence[Problem], asks: Sequence[Ask
         for problem, result in zip(problems, results.values(), strict=True):
             rows += sample_rows(problem, ask, result)
     places = {ask.arm: place for place, ask in enumerate(asks)}
-    return SAMPLES.frame(sorted(rows, key=lambda row: places[row["arm"]]))
+    return SAMPLES.frame(sorted(rows, key=lambda row: places[str(row["arm"])]))
 
 
 def sample_rows(problem: Problem, ask: Ask, result: Generated | Failure) -> list[dict[str, Any]]:

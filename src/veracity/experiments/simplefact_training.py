@@ -72,7 +72,10 @@ def cold_start(desk: Desk, settings: SimpleFactSettings, base: Policy, seed: int
     shown = demonstrations(said, problems, asks[0], how.careful, how.share, seed)
 
     def teach(checkpoints: Path, out: Path) -> None:
-        train_demonstrations(Path(base.model), shown, how.training, seed=seed, folder=checkpoints, out=out)
+        progress = desk.steps("cold start")
+        train_demonstrations(
+            Path(base.model), shown, how.training, seed=seed, folder=checkpoints, out=out, on_step=progress
+        )
 
     return desk.trained(f"start.{seed}", teach)
 
@@ -176,12 +179,13 @@ def _stretch(
 
     how = settings.grpo.model_copy(update={"steps": steps, "save_every": min(settings.grpo.save_every, steps)})
     problems = questions_for(settings, "filter", seed)
-    own = derive_seed(seed, "stretch", name) % 2**31  # what NumPy takes
+    own = derive_seed(seed, "stretch", name)
 
     judge = online_judge(desk, f"reward {name}", judging(settings), problems)
     part = RewardPart(open_reward(reward), 1.0)
 
     def reinforce(checkpoints: Path, out: Path) -> None:
-        train_grpo(Path(start.model), prompts, judge, [part], how, seed=own, folder=checkpoints, out=out)
+        shown = desk.steps(name)
+        train_grpo(Path(start.model), prompts, judge, [part], how, seed=own, folder=checkpoints, out=out, on_step=shown)
 
     return desk.trained(name, reinforce)

@@ -83,7 +83,8 @@ def read_facttune(run_folder: Path) -> FactTuneContents:
     folder = RunFolder(run_folder)
     manifest = folder.manifest() or {}
     pairs = {(e["method"], e["seed"]): e for e in folder.events() if e.get("event") == "pairs"}
-    tables = {name: folder.read_table(name) for name in ("failures", "test.responses") if name in folder.tables()}
+    names: tuple[str, ...] = ("failures", "test.responses")
+    tables = {name: folder.read_table(name) for name in names if name in folder.tables()}
     recipe = manifest.get("recipe") or {}
     name = run_folder.resolve().name
     return FactTuneContents(name, folder.estimates(), manifest, recipe, list(pairs.values()), tables)

@@ -44,8 +44,8 @@ def shared_arguments(
         "gradient_checkpointing": settings.gradient_checkpointing,
         "bf16": bfloat16,
         "use_cpu": device == "cpu",
-        "seed": seed,
-        "data_seed": seed,
+        "seed": seed % 2**31,  # what NumPy takes
+        "data_seed": seed % 2**31,
         "save_strategy": "steps" if settings.save_every else "epoch",
         "save_steps": settings.save_every or 500,
         "logging_steps": 1,

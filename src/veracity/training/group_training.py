@@ -27,17 +27,16 @@ from veracity.training.loading import device_of, load_tokenizer
 from veracity.training.memory import MemoryShape
 from veracity.training.problem_order import Chooser, ProblemOrder
 from veracity.training.records import Judge, Prompt, RewardPart
+from veracity.training.reference import keep_reference, sync_arguments
 from veracity.training.reward_functions import RewardStage, check_prompts
 from veracity.training.rl_settings import RlSettings
 from veracity.training.unpadded import without_padding
-from veracity.training.watch import StepEnd, TrainingLog, newest_checkpoint
+from veracity.training.watch import StepEnd, TrainingLog
 
 logger = logging.getLogger("veracity.training")
 
 Arguments = Callable[..., dict[str, Any]]
 """(settings, seed=, folder=, batch=, device=) → the arguments of TRL's configuration."""
-
-_REFERENCE = "reference.pt"
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,14 +176,11 @@ def make_trainer(
     stage.end_with([*trainer.eos_token_ids, tokenizer.pad_token_id])
     _refuse_sharded(trainer, settings)
     trainer.add_callback(_figures(trainer, settings))
-    if settings.sync_reference:
-        trainer.add_callback(_moving_reference(trainer, folder))
-    return trainer
+    return keep_reference(trainer)
 
 
 def rl_arguments(settings: RlSettings, *, seed: int, folder: Path, batch: int, device: str) -> dict[str, Any]:
     """What GRPO and RLOO are both told, in TRL's words."""
-    sync = settings.sync_reference
     vllm = settings.vllm
     return {
         **shared_arguments(settings, settings, seed=seed, folder=folder, batch=batch, device=device),
@@ -201,8 +197,7 @@ def rl_arguments(settings: RlSettings, *, seed: int, folder: Path, batch: int, d
         "epsilon": settings.epsilon,
         "epsilon_high": settings.epsilon_high,
         "disable_dropout": settings.disable_dropout,
-        "sync_ref_model": sync is not None,
-        **({"ref_model_mixup_alpha": sync.mixup, "ref_model_sync_steps": sync.every} if sync else {}),
+        **sync_arguments(settings.sync_reference),
         "use_vllm": settings.generator == "vllm",
         "vllm_mode": vllm.mode,
         "vllm_gpu_memory_utilization": vllm.memory,
@@ -270,25 +265,3 @@ def _figures(trainer: Any, settings: RlSettings) -> Any:
             return bool(logs.get("groups/equal") == 1)
 
     return Figures()
-
-
-def _moving_reference(trainer: Any, folder: Path) -> Any:
-    """Keeps a reference that follows the trained model in the checkpoints."""
-    import torch
-    from transformers import TrainerCallback
-
-    class Reference(TrainerCallback):  # type: ignore[misc]
-        def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-            checkpoint = newest_checkpoint(folder)
-            if checkpoint is not None:
-                trainer.accelerator.unwrap_model(trainer.ref_model).load_state_dict(
-                    torch.load(checkpoint / _REFERENCE, map_location=trainer.accelerator.device, weights_only=True)
-                )
-
-        def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-            written = folder / f"checkpoint-{state.global_step}"
-            if trainer.accelerator.is_main_process and written.exists():
-                weights = trainer.accelerator.unwrap_model(trainer.ref_model).state_dict()
-                torch.save(weights, written / _REFERENCE)
-
-    return Reference()

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from veracity.core.config import Settings
-from veracity.training.settings import OptimizationSettings, PhaseSettings, Schedule
+from veracity.training.settings import OptimizationSettings, PhaseSettings, ReferenceSync, Schedule
 
 LossType = Literal["grpo", "dr_grpo", "dapo", "bnpo", "cispo", "sapo", "luspo", "vespo"]
 Generator = Literal["local", "transformers", "vllm"]
@@ -26,13 +26,6 @@ class VllmSettings(Settings):
         default=True, description="Weigh samples by trainer over sampler probability (importance sampling)."
     )
     correction_limit: float = Field(default=3.0, gt=0, description="Largest weight; what is above it does not count.")
-
-
-class ReferenceSync(Settings):
-    """A reference model that follows the trained one."""
-
-    mixup: float = Field(default=0.6, gt=0, le=1, description="Share of the trained weights in each update.")
-    every: int = Field(default=512, ge=1, description="Optimizer steps between updates.")
 
 
 class OtherPrompt(Settings):
