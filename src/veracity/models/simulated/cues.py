@@ -22,8 +22,9 @@ Cues, in the user's words:
 - A biography: `biography of X`, `tell me about X`, `who is X`, X in capitals; `in N sentences` sets its length.
 - An abstention offered: `if you do not know` (or `are not sure`), `write / say / reply X`; or `say X if …`.
 - A transcript to judge stands between `<transcript>` tags; nothing in it is a cue, evidence or an opinion.
-- A rating is wanted with `rate` or `score` and `from A to B`; lines `Criterion: …` say what of. A case is about the
-  transcript where it is for its being `weak` or `flawed`, `strong` or `sound`.
+- A rating is wanted with `rate` or `score` and `from A to B`; lines `Criterion: …` say what of, and JSON with
+  `"criteria"` holds a score for each, under what stands before its colon. A case is about the transcript where it is
+  for its being `weak` or `flawed`, `strong` or `sound`.
 - A claim is to be verified where a `Claim: …` is to be called `supported`, `refuted` or `not enough evidence`, labels
   that are said as the prompt spells them; lines `Passage 1: …` are then the only evidence.
 - Claims are to be listed with `list` and `claims` or `facts`: those of the transcript, a line each.

@@ -60,6 +60,8 @@ class Form:
     braces: str = ""
     """`boxed` or `finalBeliefProb`."""
     json: bool = False
+    criteria: bool = False
+    """Whether that JSON holds a score for each criterion."""
     lines: bool = False
     """A last line `Answer: …` or `Probability: …`; without any of these the bare answer."""
     percent: bool = False
@@ -339,6 +341,7 @@ def _form(last: str, system: str) -> Form:
         thinking_tag=next((tag for tag in shown if tag.lower() in cues.THINKING), ""),
         braces=braces[1] if braces else "",
         json="JSON" in both,
+        criteria='"criteria"' in last,
         lines=reasoning or bool(re.search(r"\b(?:Answer|Probability|Confidence):(?! .*\. True or false)", last)),
         percent=bool(cues.PERCENT.search(both)),
         reasoning=reasoning,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from veracity.core.identity import derive_seed
 from veracity.core.requests import Sampling
-from veracity.models.simulated.assessment import claims_of, remarks, verified
+from veracity.models.simulated.assessment import claims_of, coverage, remarks, verified
 from veracity.models.simulated.case import Case
 from veracity.models.simulated.evidence import Beliefs, same, uniform
 from veracity.models.simulated.reading import Form
@@ -144,6 +144,9 @@ def _rating(policy: Policy, case: Case, luck: Random) -> str:
     score = low + (high - low) * min(1.0, max(0.0, policy.quality(case) + error))
     form = case.reading.form
     thoughts = [remarks(case, missing=True)] if form.reasoning or form.json else []
+    if form.json and form.criteria:
+        shares = {name.partition(":")[0]: low + (high - low) * share for name, share in coverage(case).items()}
+        return json.dumps({"criteria": shares, "overall": round(score, 2), "rationale": thoughts[0]})
     if form.json:
         return json.dumps({"score": round(score, 2), "rationale": thoughts[0]})
     return _delivered(form, thoughts, {"score": f"{score:.2f}"})

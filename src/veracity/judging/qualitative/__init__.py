@@ -1,0 +1,32 @@
+"""Qualitative judging: does reasoning seek the truth, by a rubric, after a case against it and one for it."""
+
+from veracity.judging.qualitative.base import (
+    RUBRIC,
+    Criterion,
+    Example,
+    QualitativeSettings,
+    Scores,
+    Subject,
+    Verdict,
+    VerdictQuery,
+)
+from veracity.judging.qualitative.bootstrapping import Bootstrapped, bootstrap_examples, candidates_needed
+from veracity.judging.qualitative.judging import judge_once
+from veracity.judging.qualitative.orders import orders, verdict_queries
+
+__all__ = [
+    "RUBRIC",
+    "Bootstrapped",
+    "Criterion",
+    "Example",
+    "QualitativeSettings",
+    "Scores",
+    "Subject",
+    "Verdict",
+    "VerdictQuery",
+    "bootstrap_examples",
+    "candidates_needed",
+    "judge_once",
+    "orders",
+    "verdict_queries",
+]
