@@ -1,0 +1,1 @@
+"""One file an analyzer; importing it registers it."""
