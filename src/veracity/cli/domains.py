@@ -54,11 +54,22 @@ def show(
     pool = found.problems(split=cast("Split", split), seed=seed)
     console = make_console()
     console.print(found.name, style="bold", markup=False)
+    _print_provenance(console, name)
     _print_summary(console, found)
     for problem in pool[:n]:
         _print_problem(console, problem)
     if not pool:
         console.print(f"  none of them is in the split {split!r}; `--split all` shows those of the three", markup=False)
+
+
+def _print_provenance(console: Console, spec: str) -> None:
+    from veracity.domains import provenance_of
+
+    known = provenance_of(spec)
+    if known is not None:
+        console.print(f"  {known.origin}; licence: {known.licence}", markup=False, soft_wrap=True)
+        if known.note:
+            console.print(f"  {known.note}", markup=False, soft_wrap=True)
 
 
 def _print_summary(console: Console, found: Domain) -> None:

@@ -3,12 +3,14 @@
 from veracity.domains.base import DOMAINS, SHARES, Domain, Split, domain, domain_spec, open_domain, options, split_of
 from veracity.domains.mixing import disjoint_splits, mix
 from veracity.domains.overlap import OverlapReport, exposure_in, overlap, repetitions, split_overlaps
+from veracity.domains.provenance import Provenance, provenance_of
 
 __all__ = [
     "DOMAINS",
     "SHARES",
     "Domain",
     "OverlapReport",
+    "Provenance",
     "Split",
     "disjoint_splits",
     "domain",
@@ -18,6 +20,7 @@ __all__ = [
     "open_domain",
     "options",
     "overlap",
+    "provenance_of",
     "repetitions",
     "split_of",
     "split_overlaps",

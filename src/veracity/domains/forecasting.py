@@ -14,9 +14,9 @@ terms, not open data.
 * `after`: only questions that close after this day, such as the last day of a model's training data.
 
 The bare name gives the sample: `n` questions about leagues, dice and queues of a `seed`, all kinds or those that
-`worlds` names (`league,dice`). Detail `true_probability` is the probability of the first option, given the text; what happened
-is drawn from it. With `reports` of k, the text states the worlds' probability and k reports of sources of stated
-reliability; then `true_probability` takes them into account, and simulated agents can work it out.
+`worlds` names (`league,dice`). Detail `true_probability` is the probability of the first option, given the text; what
+happened is drawn from it. With `reports` of k, the text states the worlds' probability and k reports of sources of
+stated reliability; then `true_probability` takes them into account, and simulated agents can work it out.
 """
 
 from __future__ import annotations
@@ -48,7 +48,8 @@ VOID = ("ambiguous", "annulled")
 SCALAR = {"long", "short"}
 QUOTE = re.compile(
     r"\b(?:community (?:prediction|forecast|median)|implied (?:probability|odds|chance)"
-    r"|market (?:price|odds|probability)|(?:currently|now) (?:trading|priced)|(?:trading|trades|priced) at|betting odds)\b",
+    r"|market (?:price|odds|probability)|(?:currently|now) (?:trading|priced)"
+    r"|(?:trading|trades|priced) at|betting odds)\b",
     re.IGNORECASE,
 )
 RELIABILITIES = (55, 60, 65, 70, 75, 80, 85, 90)
