@@ -6,8 +6,8 @@ is shown with `body=true` only, as its author's words.
 
 The bare name gives the sample: claims written for this package, each with `evidence`, as many cards for it as against
 it ({`side`, `text`}). How reliable each card's source is, is drawn by `seed`, anew for each of `variants` of a claim.
-The right answer is the side that the cards favour, weighed by Bayes' rule from an even start: a property of the text, not
-an opinion. Detail `evidence_balance` is that weight, the probability of the first option.
+The right answer is the side that the cards favour, weighed by Bayes' rule from an even start: a property of the text,
+not an opinion. Detail `evidence_balance` is that weight, the probability of the first option.
 """
 
 from __future__ import annotations

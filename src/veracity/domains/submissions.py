@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
-from math import erf, exp, prod, sqrt
+from functools import cache
+from math import erf, exp, sqrt
 from random import Random
 from statistics import NormalDist
 from typing import Any
@@ -22,6 +23,8 @@ ASPECT_NOISE, RATING_NOISE, COMMITTEE_NOISE = 0.8, 1.3, 0.5
 THRESHOLDS = (-0.5, 0.5)
 BAR = 0.3
 REVIEWERS = 3
+Curve = tuple[float, ...]
+"""A value for each quality of `GRID`."""
 GRID = tuple(-5 + 0.02 * i for i in range(501))
 FIRST_DAY = date(2031, 9, 1)
 
@@ -70,11 +73,20 @@ def submissions(n: int, seed: int, *, reviews: bool) -> Iterator[dict[str, Any]]
 
 def accept_probability(levels: Sequence[int], ratings: Sequence[int] = ()) -> float:
     """Probability of acceptance, given the levels of the aspects shown, and ratings from 1 to 10."""
-    weights = [
-        exp(-q * q / 2) * prod(_level(level, q) for level in levels) * prod(_rated(r, q) for r in ratings) for q in GRID
-    ]
-    accepted = sum(w * _cdf((q - BAR) / COMMITTEE_NOISE) for w, q in zip(weights, GRID, strict=True))
-    return accepted / sum(weights)
+    weights = _prior()
+    for curve in (*map(_level, levels), *map(_rated, ratings)):
+        weights = tuple(w * p for w, p in zip(weights, curve, strict=True))
+    return sum(w * p for w, p in zip(weights, _accepted(), strict=True)) / sum(weights)
+
+
+@cache
+def _prior() -> Curve:
+    return tuple(exp(-q * q / 2) for q in GRID)
+
+
+@cache
+def _accepted() -> Curve:
+    return tuple(_cdf((q - BAR) / COMMITTEE_NOISE) for q in GRID)
 
 
 def _submission(index: int, seed: int, reviews: bool) -> dict[str, Any]:
@@ -99,17 +111,20 @@ def _submission(index: int, seed: int, reviews: bool) -> dict[str, Any]:
     }
 
 
-def _level(level: int, q: float) -> float:
+@cache
+def _level(level: int) -> Curve:
+    """Probability of a level of an aspect."""
     low, high = (float("-inf"), *THRESHOLDS, float("inf"))[level : level + 2]
-    return _cdf((high - q) / ASPECT_NOISE) - _cdf((low - q) / ASPECT_NOISE)
+    return tuple(_cdf((high - q) / ASPECT_NOISE) - _cdf((low - q) / ASPECT_NOISE) for q in GRID)
 
 
-def _rated(rating: int, q: float) -> float:
+@cache
+def _rated(rating: int) -> Curve:
     """Probability of a rating: of rounding to it, the ends holding all beyond them."""
     low = float("-inf") if rating == 1 else rating - 0.5
     high = float("inf") if rating == 10 else rating + 0.5
-    mean = 5.5 + 1.6 * q
-    return _cdf((high - mean) / RATING_NOISE) - _cdf((low - mean) / RATING_NOISE)
+    means = [5.5 + 1.6 * q for q in GRID]
+    return tuple(_cdf((high - m) / RATING_NOISE) - _cdf((low - m) / RATING_NOISE) for m in means)
 
 
 def _normal(rng: Random) -> float:
