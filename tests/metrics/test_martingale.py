@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from veracity.core.errors import ConfigError
 from veracity.metrics.belief_movement import Movements, excess_movement
-from veracity.metrics.belief_paths import deshuffled
+from veracity.metrics.belief_paths import BeliefChoice, deshuffled
 from veracity.metrics.martingale import MartingaleSettings, martingale, martingale_rows
 from veracity.metrics.martingale_fit import (
     Changes,
@@ -21,13 +21,12 @@ from veracity.metrics.martingale_fit import (
     change_bins,
     fixed_point,
     intercept,
-    joint_test,
     logit_slope,
     shares,
     slope,
-    slope_errors,
     slope_loss,
 )
+from veracity.metrics.martingale_inference import joint_test, slope_errors
 from veracity.metrics.martingale_power import (
     SlopeSpread,
     detectable_slope,
@@ -249,3 +248,17 @@ def test_a_loss_needs_the_estimator_that_it_is_made_of() -> None:
     by_iv = martingale(*tables(once), MartingaleSettings(), seed=1, resamples=50)
     assert by_iv.state == "ok" and by_iv.loss is None and by_iv.fit and by_iv.fit.iv is None
     assert martingale(*tables(once), MartingaleSettings(estimator="ols"), seed=1, resamples=50).loss is not None
+
+
+def test_the_order_of_rows_and_other_series_change_nothing() -> None:
+    made = tables(drawn(40))
+    shuffled = [frame.sample(fraction=1, shuffle=True, seed=3) for frame in made]
+    plain, other = (martingale(*pair, MartingaleSettings(), seed=1, resamples=50) for pair in (made, shuffled))  # type: ignore[misc]
+    assert plain.fit and other.fit and plain.fit.iv and other.fit.iv
+    assert other.fit.iv.value == pytest.approx(plain.fit.iv.value)
+    assert other.movement.movement.value == pytest.approx(plain.movement.movement.value)
+    seen = made[1].with_columns(view=pl.lit("hindsight"), probability=pl.lit(0.5), probabilities=[0.5, 0.5])
+    both = pl.concat([made[1], seen.select(made[1].columns)])
+    assert martingale(made[0], both, MartingaleSettings(), seed=1, resamples=50).fit == plain.fit
+    told = MartingaleSettings(beliefs=BeliefChoice(view="hindsight"))
+    assert martingale(made[0], both, told, seed=1, resamples=50).state == "constant_prior"

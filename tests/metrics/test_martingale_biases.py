@@ -11,6 +11,7 @@ import pytest
 from veracity.metrics.belief_movement import Movements, excess_movement
 from veracity.metrics.belief_paths import deshuffled
 from veracity.metrics.martingale_fit import Changes, intercept, slope
+from veracity.metrics.martingale_inference import instrumented_joint_test, joint_test
 from veracity.stats.cluster import Floats
 
 RIGHT, VARIANCE = 0.65, 0.05
@@ -118,3 +119,23 @@ def test_the_interval_of_a_martingale_covers_0_as_often_as_it_says() -> None:
         missed += not found.ci_low <= 0 <= found.ci_high
         slopes.append(found.value / found.se)
     assert missed <= 8 and abs(np.mean(slopes)) < 0.4
+
+
+def test_the_joint_test_takes_noise_for_a_slope_and_the_instrumented_one_does_not() -> None:
+    """200 samples of 100: at a level of .05 a fair test rejects 10 times, and more than 20 times once in a thousand."""
+    rng = np.random.default_rng(7)
+    noisy, fair = [], []
+    for sample in range(200):
+        path = beliefs(100, 5, seed=500 + sample)
+        readings = path[:, :1] + rng.normal(0, 0.12, (100, 2))
+        by_first, by_both = joint_test(Changes.of(readings[:, 0], path[:, -1])), instrumented_joint_test(
+            Changes.of(readings, path[:, -1])
+        )  # fmt: skip
+        assert by_first is not None and by_both is not None
+        noisy.append(by_first.p_value < 0.05)
+        fair.append(by_both.p_value < 0.05)
+    assert sum(noisy) > 60 and sum(fair) <= 20
+    drift = np.clip(beliefs(400, 5)[:, :1] + rng.normal(0, 0.1, (400, 2)), 0, 1)
+    found = instrumented_joint_test(Changes.of(drift, beliefs(400, 5)[:, -1] - 0.05))
+    assert found is not None and found.p_value < 0.01 and found.freedom == 399
+    assert instrumented_joint_test(Changes.of([0.1, 0.4, 0.7, 0.2], [0.2, 0.3, 0.5, 0.1])) is None

@@ -25,19 +25,22 @@ from veracity.metrics.martingale_fit import (
     ChangeBin,
     Changes,
     Estimator,
-    JointTest,
     Objective,
     Penalty,
-    SlopeErrors,
     change_bins,
     fixed_point,
     intercept,
-    joint_test,
     logit_slope,
     shares,
     slope,
-    slope_errors,
     slope_loss,
+)
+from veracity.metrics.martingale_inference import (
+    JointTest,
+    SlopeErrors,
+    instrumented_joint_test,
+    joint_test,
+    slope_errors,
 )
 from veracity.metrics.metric_rows import METRIC_ROWS, check_metric_rows
 
@@ -96,6 +99,9 @@ class SlopeFit:
     fixed_point: Estimate | None
     errors: SlopeErrors
     joint: JointTest | None
+    """Of intercept and slope, by least squares."""
+    joint_iv: JointTest | None
+    """Of both without reading noise; None where the prior was read once."""
     bins: tuple[ChangeBin, ...]
 
 
@@ -252,7 +258,7 @@ def _state(rows: Changes, count: int, movement: ExcessMovement, settings: Martin
     if np.abs(rows.change).max() <= STILL:
         return "no_movement", "no belief changed"
     if movement.none:
-        return "no_movement", "beliefs changed no more than readings of one belief differ"
+        return "no_movement", "no movement is shown beyond that of readings of one belief"
     return "ok", ""
 
 
@@ -275,6 +281,7 @@ def _fit(rows: Changes, settings: MartingaleSettings, seed: int, resamples: int)
         fixed_point=fixed_point(rows, seed=seed, resamples=resamples),
         errors=slope_errors(rows),
         joint=joint_test(rows),
+        joint_iv=instrumented_joint_test(rows),
         bins=change_bins(rows, seed=seed, bins=settings.bins, resamples=resamples),
     )
 

@@ -23,13 +23,13 @@ import math
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
 from veracity.core.estimate import Direction, Estimate
 from veracity.metrics.calibration import bin_numbers
-from veracity.stats.cluster import Floats, bootstrap_mean, bootstrap_statistic, cluster_codes
+from veracity.stats.cluster import Floats, bootstrap_mean, bootstrap_statistic
 
 LOGIT_CLIP = (0.02, 0.98)
 """Probabilities are kept within before their logits are taken."""
@@ -112,30 +112,6 @@ class Objective:
     coefficient: float = 0.0
     measure: Literal["reduction", "movement"] = "reduction"
     """J: mean of b(1 − b) − a(1 − a) from before b to after a, or mean squared change (which reading noise adds to)."""
-
-
-@dataclass(frozen=True, slots=True)
-class SlopeErrors:
-    """Standard errors of the least-squares slope, from the assumptions that each makes."""
-
-    classic: float
-    """Rows independent, residuals of one variance."""
-    hc3: float
-    """Rows independent."""
-    by_trajectory: float
-    """Rows of one trajectory dependent (CR1)."""
-    by_source: float
-    """Rows of one source item dependent (CR1), so those of one trajectory too. NaN for both with one cluster."""
-
-
-@dataclass(frozen=True, slots=True)
-class JointTest:
-    """Wald test that intercept and slope are both 0, as a martingale's are; cluster-robust. Blind to reading noise."""
-
-    statistic: float
-    """F with 2 and `freedom` degrees of freedom."""
-    freedom: int
-    p_value: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,29 +201,6 @@ def logit_slope(changes: Changes, *, seed: int, resamples: int = 2000) -> Estima
     return slope(on_logits, seed=seed, resamples=resamples)
 
 
-def slope_errors(changes: Changes) -> SlopeErrors:
-    """Standard errors of the least-squares slope, by statsmodels. ValueError unless three rows and two beliefs."""
-    fit = _model(changes).fit()
-    return SlopeErrors(
-        classic=float(fit.bse[1]),
-        hc3=float(fit.HC3_se[1]),
-        by_trajectory=_clustered_error(changes, changes.paths),
-        by_source=_clustered_error(changes, changes.clusters),
-    )
-
-
-def joint_test(changes: Changes) -> JointTest | None:
-    """See `JointTest`; None with fewer than three source items, or where every row lies on the line."""
-    codes, count = cluster_codes(changes.clusters, len(changes))
-    if count < 3:
-        return None
-    fit = _model(changes).fit(cov_type="cluster", cov_kwds={"groups": codes}, use_t=True)
-    if not np.linalg.det(fit.cov_params()) > 0:
-        return None
-    found = fit.f_test(np.eye(2))
-    return JointTest(float(found.fvalue), int(found.df_denom), float(found.pvalue))
-
-
 def shares(changes: Changes) -> Floats:
     """What each row adds to the least-squares slope: (Δ − mean Δ)(x − mean x)/S_xx; they sum to it.
 
@@ -316,20 +269,3 @@ def _defined(
         known, clusters, statistic, seed=seed, resamples=resamples, direction=direction, null=null
     )
     return found if math.isfinite(found.value) else None
-
-
-def _model(changes: Changes) -> Any:
-    import statsmodels.api as sm  # heavy: only where standard errors are wanted
-
-    if len(changes) < 3 or np.ptp(changes.before) == 0:
-        raise ValueError("standard errors of a slope need three changes and two different beliefs before them")
-    return sm.OLS(changes.change, sm.add_constant(changes.before))
-
-
-def _clustered_error(changes: Changes, groups: Sequence[Hashable]) -> float:
-    codes, count = cluster_codes(groups, len(changes))
-    if count < 2:
-        return math.nan
-    fit = _model(changes).fit(cov_type="cluster", cov_kwds={"groups": codes}, use_t=True)
-    with np.errstate(invalid="ignore"):  # the intercept's variance may round to just below zero
-        return float(fit.bse[1])
