@@ -30,8 +30,20 @@ def run(
     batch: Annotated[
         bool, typer.Option("--batch", help="Ask hosted models by batch, at half the price: the setting batch=true.")
     ] = False,
+    plan: Annotated[
+        bool, typer.Option("--plan", help="Say what it would train, ask and cost, from the settings alone, and stop.")
+    ] = False,
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="Go through every stage with tiny random models, and stop."),
+    ] = False,
 ) -> None:
     """Run a recipe and write its report; a run that was stopped continues, one that is finished is not repeated."""
+    if plan or dry_run:
+        from veracity.cli.outlooks import show_plan, show_rehearsal
+
+        (show_rehearsal if dry_run else show_plan)(recipe, overrides or [])
+        return
     _run(recipe, [*(overrides or []), *(["batch=true"] if batch else [])], runs_folder, name, yes=yes)
 
 

@@ -72,8 +72,14 @@ def _planned(recipe: str, overrides: list[str], runs_folder: Path) -> SweepPlan:
 
 
 def _print_plan(planned: SweepPlan, console: Console) -> None:
+    from veracity.cli.outlooks import print_outlook
+
     if planned.asks:
         _print_asking(planned, console)
+        for job in planned.jobs:
+            if job.outlook is not None:
+                console.print(f"\n{job.point.id}", markup=False, highlight=False)
+                print_outlook(job.outlook, console)
     else:
         _print_training(planned, console)
 

@@ -237,13 +237,16 @@ def open_desk(run: Run, roles: RoleSettings, console: Console) -> Iterator[Desk]
 def start_folder(model: str) -> Path:
     """The complete folder of a model that training may start from: `tiny`, a folder, or a hub id, which is fetched.
 
+    A base model without a chat template gets a plain one.
+
     Raises:
         ModelError: there is none.
     """
     from veracity.experiments.gv_gap_material import find_model
     from veracity.experiments.gv_gap_settings import ModelSettings
+    from veracity.experiments.plain_template import with_template
 
-    return find_model(ModelSettings(path=model)).folder
+    return with_template(find_model(ModelSettings(path=model)).folder)
 
 
 def policy_of(folder: Path) -> Policy:

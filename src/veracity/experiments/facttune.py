@@ -26,7 +26,8 @@ from veracity.domains import open_domain
 from veracity.experiments.desk import Desk, Policy, open_desk, policy_of, start_folder
 from veracity.experiments.evaluation import evaluate_long
 from veracity.experiments.facttune_outcome import conclude
-from veracity.experiments.facttune_plan import plan_facttune
+from veracity.experiments.facttune_plan import facttune_outlook, plan_facttune
+from veracity.experiments.facttune_rehearsal import facttune_rehearsal
 from veracity.experiments.facttune_scores import (
     claim_confidences,
     confidence_key,
@@ -66,7 +67,9 @@ def prepare_facttune(settings: FactTuneSettings) -> Prepared:
     return Prepared(plan_facttune(settings, people.train, people.test, people.unmet), partial(run_facttune, settings))
 
 
-@experiment("facttune", FactTuneSettings, prepare=prepare_facttune)
+@experiment(
+    "facttune", FactTuneSettings, prepare=prepare_facttune, outlook=facttune_outlook, rehearsal=facttune_rehearsal
+)
 def run_facttune(settings: FactTuneSettings, run: Run, console: Console) -> None:
     """Cut a model's wrong facts by preferences between its own texts, from look-up or from its own agreement."""
     started, people = time.monotonic(), gather_people(settings.people)

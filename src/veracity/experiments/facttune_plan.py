@@ -17,7 +17,9 @@ from veracity.experiments.facttune_settings import FactTuneSettings
 from veracity.experiments.factuality_bench import ledger_file, open_roles
 from veracity.experiments.factuality_plan import CLAIMS, JUDGED, MODELLESS, SENTENCES
 from veracity.experiments.judged_samples import JudgingSettings
+from veracity.experiments.outlook import Outlook, PlannedTraining, steps_of
 from veracity.experiments.sampling import Ask
+from veracity.training.memory import MemoryShape
 
 
 def plan_facttune(
@@ -48,21 +50,71 @@ def _expected(
     settings: FactTuneSettings, asks: Sequence[Ask], train: Sequence[Problem], tested: int
 ) -> Iterator[Expected]:
     yield from (Expected(ask.request(problem)) for ask in asks for problem in train)
-    texts = len(train) * settings.sampling.n * len(settings.seeds)
-    yield from _judged(settings.judging, texts)
+    yield from _later(settings, len(train), tested, asks[0].request(train[0]))
+
+
+def _later(settings: FactTuneSettings, trained: int, tested: int, first: Generate) -> Iterator[Expected]:
+    """All but the first samples."""
+    texts = trained * settings.sampling.n * len(settings.seeds)
+    yield from judging_of(settings.judging, texts)
     if "mc" in settings.methods:
         questions = texts * CLAIMS
         if settings.confidence.questions == "asked":
             yield Expected(Generate("extractor", user(JUDGED), sampling=Sampling(max_tokens=96)), times=questions)
         yield Expected(settings.confidence.oracle(0).request("Who was it?"), times=questions)
-    models = 2 + len(settings.methods) + len(settings.baselines.prompts)
-    answers = tested * models * settings.test_samples * len(settings.seeds)
-    first = asks[0].request(train[0])
+    answers = _answers(settings, tested)
     yield Expected(Generate(POLICY, first.prompt, sampling=first.sampling), times=answers)
-    yield from _judged(settings.evaluation.judging, answers)
+    yield from judging_of(settings.evaluation.judging, answers)
 
 
-def _judged(settings: JudgingSettings, texts: int) -> Iterator[Expected]:
+def facttune_outlook(settings: FactTuneSettings) -> Outlook:
+    """Trainings, samples and judgements of a run, where the numbers of prompts are set; else the domain is read."""
+    from veracity.experiments.facttune import gather_people
+
+    people = settings.people
+    if people.train is None or people.test is None:
+        found = gather_people(people)
+        train, tested = len(found.train), len(found.test) + len(found.unmet)
+    else:
+        train, tested = people.train, people.test + people.unmet
+    drawn, seeds = settings.sampling, len(settings.seeds)
+    samples = train * drawn.n
+    pairs = train * (drawn.n * (drawn.n - 1) // 2 if settings.pairs.mode == "all" else drawn.n - 1)
+    if settings.pairs.mode == "best_vs_worst":
+        pairs = train
+    pairs = min(pairs, settings.most_pairs or pairs)
+    sft, dpo = settings.sft, settings.dpo
+    pair = MemoryShape(2, dpo.max_length, reference=dpo.lora is None and not dpo.precompute_reference)
+    first = Generate(POLICY, user("x" * 120), drawn.n, Sampling(max_tokens=drawn.max_tokens))
+    told = samples * seeds + _answers(settings, tested)
+    return Outlook(
+        settings.model,
+        (
+            PlannedTraining(
+                "sft", "sft", sft, samples, steps_of(samples, sft.epochs, sft), MemoryShape(1, sft.max_length), seeds
+            ),
+            *(
+                PlannedTraining(method, "dpo", dpo, pairs, steps_of(pairs, dpo.epochs, dpo), pair, seeds)
+                for method in settings.methods
+            ),
+        ),
+        samples=told,
+        sampled_tokens=told * drawn.max_tokens,
+        judged=told,
+        asked=(Expected(first, times=train * seeds), *_later(settings, train, tested, first)),
+        roles=settings.roles.names(),
+        items=tested,
+        corpus=settings.roles.corpus or "no corpus",
+    )
+
+
+def _answers(settings: FactTuneSettings, tested: int) -> int:
+    """Texts of the evaluation: of the base model, SFT and each method, and under each of the prompts."""
+    models = 2 + len(settings.methods) + len(settings.baselines.prompts)
+    return tested * models * settings.test_samples * len(settings.seeds)
+
+
+def judging_of(settings: JudgingSettings, texts: int) -> Iterator[Expected]:
     """Extraction, retrieval and verification of so many texts."""
     if settings.extractor not in MODELLESS:
         times = texts * (1 if settings.extractor == "whole" else 2 * SENTENCES)

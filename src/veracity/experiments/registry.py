@@ -18,6 +18,8 @@ from veracity.core.registry import Registry
 
 if TYPE_CHECKING:
     from veracity.engine.plan import Plan
+    from veracity.experiments.outlook import Outlook
+    from veracity.experiments.understudies import Understudies
 
 RunFunction = Callable[[Any, Any, Any], None]
 """`run(settings, run, console)`: settings of the registered class, an open `Run`, a Rich console."""
@@ -64,6 +66,10 @@ class Experiment:
     """From settings to their cost; None where an experiment cannot say."""
     prepare: Callable[[Any], Prepared] | None = None
     """From settings to the plan of what will be asked of models, for experiments that may cost money."""
+    outlook: Callable[[Any], Outlook] | None = None
+    """From settings alone to trainings, memory, samples and judgements, for experiments that train."""
+    rehearsal: Callable[[Any, Understudies], Any] | None = None
+    """From settings to the same with everything small and everybody played by an understudy."""
     about: str = ""
     """First line of the run function's docstring."""
 
@@ -77,12 +83,16 @@ def experiment(
     cost: Callable[[Any], Cost] | None = None,
     *,
     prepare: Callable[[Any], Prepared] | None = None,
+    outlook: Callable[[Any], Outlook] | None = None,
+    rehearsal: Callable[[Any, Understudies], Any] | None = None,
 ) -> Callable[[RunFunction], RunFunction]:
     """Decorator: register `run(settings, run, console)` as the experiment `name`."""
 
     def add(run: RunFunction) -> RunFunction:
         about = (run.__doc__ or "").strip().splitlines()
-        experiments.register(name)(Experiment(name, settings, run, cost, prepare, about[0] if about else ""))
+        experiments.register(name)(
+            Experiment(name, settings, run, cost, prepare, outlook, rehearsal, about[0] if about else "")
+        )
         return run
 
     return add

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from veracity.core.config import GridPoint, Settings, expand
 from veracity.core.errors import ConfigError, VeracityError
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from veracity.engine.plan import Plan
+    from veracity.experiments.outlook import Outlook
 
 LARGEST_TIMED = 100_000_000
 """Parameters up to which seconds on one CPU thread are estimated; more wants a GPU, whose speed is not known here."""
@@ -52,6 +53,8 @@ class Job:
     """What would be asked of models, for an experiment that asks; None for a point that is finished."""
     obstacle: str = ""
     """Why it cannot be planned, as a model that cannot be opened; the other points still can."""
+    outlook: Outlook | None = None
+    """Trainings, samples and judgements, for an experiment that trains by what it asks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +169,8 @@ def _job(
     recipe: Recipe, experiment: Experiment, point: GridPoint[Settings], finished: dict[str, Path], speed: float | None
 ) -> Job:
     identity = run_identity(recipe, point.settings)
+    if experiment.outlook is not None:
+        return _training(experiment.outlook, point, identity, finished.get(identity))
     if experiment.prepare is not None and identity not in finished:
         plan, obstacle = _asking(experiment, point.settings)
         return Job(point, identity, None, plan=plan, obstacle=obstacle)
@@ -186,6 +191,19 @@ def _job(
         memory=parameters * cost.state_bytes,
         disk=parameters * cost.checkpoint_bytes * cost.checkpoints,
     )
+
+
+def _training(
+    outlook_of: Callable[[Any], Outlook], point: GridPoint[Settings], identity: str, folder: Path | None
+) -> Job:
+    """A point of an experiment that trains: known from its settings, unless it is in data that are not here."""
+    from veracity.experiments.outlook import plan_of
+
+    try:
+        outlook = outlook_of(point.settings)
+        return Job(point, identity, folder, plan=None if folder else plan_of(outlook), outlook=outlook)
+    except VeracityError as error:  # the other points are independent of this one
+        return Job(point, identity, folder, obstacle=str(error))
 
 
 def _asking(experiment: Experiment, settings: Settings) -> tuple[Plan | None, str]:

@@ -7,10 +7,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from veracity.core.errors import ConfigError, MissingExtraError
 from veracity.core.registry import nearest
@@ -28,8 +29,13 @@ class Cluster:
     nodes: int
     processes: int
     """Over all nodes."""
-    deepspeed: bool
-    """Whether it needs the extra `deepspeed`."""
+    strategy: str
+    """How weights, gradients and moments are spread: `single`, `ddp` (not at all), `zero2`, `zero3`, `fsdp`."""
+
+    @property
+    def deepspeed(self) -> bool:
+        """Whether it needs the extra `deepspeed`."""
+        return self.strategy.startswith("zero")
 
 
 def clusters() -> list[Cluster]:
@@ -92,6 +98,10 @@ def _read(file: Path) -> Cluster:
     text = file.read_text("utf-8")
     settings = yaml.safe_load(text)
     about = text.partition("\n")[0].removeprefix("# ")
-    return Cluster(
-        file.stem, about, file, settings["num_machines"], settings["num_processes"], "deepspeed_config" in settings
-    )
+    return Cluster(file.stem, about, file, settings["num_machines"], settings["num_processes"], _strategy(settings))
+
+
+def _strategy(settings: Mapping[str, Any]) -> str:
+    if "deepspeed_config" in settings:
+        return f"zero{settings['deepspeed_config']['zero_stage']}"
+    return {"FSDP": "fsdp", "NO": "single"}.get(settings["distributed_type"], "ddp")
