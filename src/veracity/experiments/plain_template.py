@@ -19,7 +19,7 @@ FILE = "chat_template.jinja"
 
 
 def with_template(folder: Path) -> Path:
-    """`folder` itself if its tokenizer has a chat template; else a folder in the cache with its files and `TEMPLATE`."""
+    """`folder` itself if its tokenizer has a chat template; else one in the cache with its files and `TEMPLATE`."""
     if not (folder / "tokenizer_config.json").is_file() or _has_template(folder):
         return folder
     made = cache_folder() / "models" / content_hash([str(folder.resolve()), TEMPLATE])[:16]
