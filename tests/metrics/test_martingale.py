@@ -211,6 +211,7 @@ def test_who_never_moves_has_a_state_and_no_loss() -> None:
     assert found.state == "no_movement" and found.loss is None
     assert found.fit and found.fit.ols.value == 0 and found.movement.reduction.value == 0
     assert found.movement.ratio is None and found.movement.movement.value == 0
+    assert found.fit.joint is None and found.fit.joint_iv is None  # there is nothing to test
     rows = martingale_rows(*made, MartingaleSettings())
     assert set(rows.filter(pl.col("direction") == "lower")["status"]) == {"no_movement"}
 

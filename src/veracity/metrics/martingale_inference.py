@@ -17,6 +17,9 @@ from scipy import stats as distributions
 from veracity.metrics.martingale_fit import Changes
 from veracity.stats.cluster import cluster_codes
 
+ROUNDING = 1e-9
+"""Changes no larger than this are none, and a test of them would test floating-point numbers."""
+
 
 @dataclass(frozen=True, slots=True)
 class SlopeErrors:
@@ -56,10 +59,10 @@ def slope_errors(changes: Changes) -> SlopeErrors:
 def joint_test(changes: Changes) -> JointTest | None:
     """By least squares, which takes reading noise for a slope: see `instrumented_joint_test`.
 
-    None with fewer than three source items, or where every row lies on the line.
+    None with fewer than three source items, or where nothing changes or every row lies on the line.
     """
     codes, count = cluster_codes(changes.clusters, len(changes))
-    if count < 3:
+    if count < 3 or np.abs(changes.change).max() <= ROUNDING:
         return None
     fit = _model(changes).fit(cov_type="cluster", cov_kwds={"groups": codes}, use_t=True)
     if not np.linalg.det(fit.cov_params()) > 0:
@@ -71,11 +74,12 @@ def joint_test(changes: Changes) -> JointTest | None:
 def instrumented_joint_test(changes: Changes) -> JointTest | None:
     """By two-stage least squares, each reading the other's instrument, so that reading noise does not count.
 
-    Rows read once are left out. None with fewer than three source items, or readings that do not go together.
+    Rows read once are left out. None with fewer than three source items, where nothing changes, or where
+    readings do not go together.
     """
     rows = changes.subset(np.isfinite(changes.noise))
     codes, count = cluster_codes(rows.clusters, len(rows))
-    if count < 3:
+    if count < 3 or np.abs(rows.change).max() <= ROUNDING:
         return None
     ones = np.ones(2 * len(rows))
     x = np.column_stack([ones, np.concatenate([rows.first, rows.second])])
