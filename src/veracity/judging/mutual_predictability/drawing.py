@@ -1,0 +1,124 @@
+"""Drawing trials: who predicts whom on what, or why a draw is no trial. Pure: equal seeds draw the same."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from random import Random
+from typing import TypeVar
+
+from veracity.core.identity import derive_seed
+from veracity.judging.grading.abstention import abstains
+from veracity.judging.mutual_predictability.base import (
+    Answer,
+    MutualSettings,
+    PolicyChoice,
+    Predictor,
+    Skipped,
+    SkipReason,
+    Trial,
+)
+
+T = TypeVar("T")
+
+
+def draw_trial(
+    evaluated: Answer, pool: Sequence[Answer], predictors: Sequence[Predictor], settings: MutualSettings, number: int
+) -> Trial | Skipped:
+    """Draw `number` for one answer of the evaluated policy.
+
+    Args:
+        evaluated: whose score it is; its policy is the evaluated one.
+        pool: answers of all policies, the evaluated one's among them, each (policy, question) at least once.
+        predictors: models that can give log-probabilities.
+        settings: the axes.
+        number: which draw.
+    """
+    rng = Random(derive_seed(settings.seed, "mutual predictability", f"{evaluated.trajectory}/{number}"))
+    predictor = _one(rng, _chosen(predictors, [p.model for p in predictors], settings.predictor, evaluated.model))
+    if predictor is None:
+        return Skipped(number, "no_predictor")
+    models = sorted({answer.model for answer in pool})
+    predicted = _one(rng, _chosen(models, models, settings.predicted, evaluated.model))
+    if predicted is None:
+        return Skipped(number, "no_predicted", predictor)
+    target = _target(rng, evaluated, pool, predicted, settings)
+    if target is None:
+        return Skipped(number, "no_target_answer", predictor)
+    context = _context(rng, evaluated, pool, settings)
+    examples = _some(rng, pool, predicted, {target.asked, *(c.asked for c in context)}, settings.examples)
+    if reason := _reason(predictor, target, context, len(examples), settings):
+        return Skipped(number, reason, predictor, target)
+    control = _control(rng, evaluated, pool, target, len(context))
+    return Trial(number, predictor, target, context, examples, control)
+
+
+def _reason(
+    predictor: Predictor, target: Answer, context: Sequence[Answer], examples: int, settings: MutualSettings
+) -> SkipReason | None:
+    """The first rule that the draw breaks."""
+    needed = settings.k if settings.context == "k_random_non_evaluated" else 1
+    rules: tuple[tuple[SkipReason, bool], ...] = (
+        ("predictor_is_predicted", predictor.model == target.model),
+        ("filtered_answer", any(answer.status == "filtered" for answer in (target, *context))),
+        ("empty_answer", any(not answer.text.strip() for answer in (target, *context))),
+        ("refused_answer", abstains(target.text) or any(abstains(answer.text) for answer in context)),
+        ("too_few_context_answers", len(context) < needed),
+        ("too_few_examples", examples < settings.examples),
+        ("target_in_context", any((c.asked, c.model) == (target.asked, target.model) for c in context)),
+        ("identical_text", any(c.text.split() == target.text.split() for c in context)),
+    )
+    return next((reason for reason, broken in rules if broken), None)
+
+
+def _target(
+    rng: Random, evaluated: Answer, pool: Sequence[Answer], predicted: str, settings: MutualSettings
+) -> Answer | None:
+    questions = sorted({answer.asked for answer in pool})
+    if settings.target == "evaluated_question":
+        if predicted == evaluated.model and settings.context != "evaluated_question":
+            return evaluated
+        questions = [evaluated.asked]
+    elif settings.target == "random_non_evaluated_question":
+        questions = [question for question in questions if question != evaluated.asked]
+    question = _one(rng, questions)
+    answers = [a for a in pool if a.asked == question and a.model == predicted]
+    # of the evaluated answer's own policy another sample, so that an answer never predicts itself
+    return _one(rng, [a for a in answers if a.trajectory != evaluated.trajectory] or answers)
+
+
+def _context(rng: Random, evaluated: Answer, pool: Sequence[Answer], settings: MutualSettings) -> tuple[Answer, ...]:
+    if settings.context == "evaluated_question":
+        return (evaluated,)
+    return _some(rng, pool, evaluated.model, {evaluated.asked}, settings.k)
+
+
+def _control(rng: Random, evaluated: Answer, pool: Sequence[Answer], target: Answer, count: int) -> tuple[Answer, ...]:
+    """Answers to other questions by a policy that is neither the evaluated nor, if there is another, the predicted."""
+    usable = [a for a in pool if a.text.strip() and a.text.split() != target.text.split()]
+    others = sorted({a.model for a in usable} - {evaluated.model})
+    model = _one(rng, [m for m in others if m != target.model] or others)
+    found = () if model is None else _some(rng, usable, model, {target.asked, evaluated.asked}, count)
+    return found if len(found) == count else ()
+
+
+def _some(
+    rng: Random, pool: Sequence[Answer], model: str, without: set[tuple[str, str]], count: int
+) -> tuple[Answer, ...]:
+    """One answer of `model` to each of at most `count` questions other than `without`."""
+    by_question: dict[tuple[str, str], list[Answer]] = {}
+    for answer in pool:
+        if answer.model == model and answer.asked not in without:
+            by_question.setdefault(answer.asked, []).append(answer)
+    questions = sorted(by_question)
+    return tuple(rng.choice(by_question[q]) for q in rng.sample(questions, min(count, len(questions))))
+
+
+def _chosen(items: Sequence[T], models: Sequence[str], choice: PolicyChoice, evaluated: str) -> list[T]:
+    if choice == "random_any":
+        return list(items)
+    wanted = choice == "evaluated"
+    return [item for item, model in zip(items, models, strict=True) if (model == evaluated) == wanted]
+
+
+def _one(rng: Random, items: Sequence[T]) -> T | None:
+    return rng.choice(items) if items else None

@@ -1,0 +1,267 @@
+"""Mutual predictability: who is drawn, what is skipped and why, what is asked, and the numbers of a trial by hand."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from itertools import product
+from typing import Any, get_args
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scripted_programs import run, scored, shown
+
+from veracity.core.errors import CapabilityError, ConfigError, ContextLengthError, NonFiniteError, ServerError
+from veracity.core.requests import Generate, Score
+from veracity.engine import Engine
+from veracity.judging.mutual_predictability import (
+    CROSS_QUESTION,
+    PEER_PREDICTION,
+    PRESETS,
+    Answer,
+    MutualSettings,
+    Predictor,
+    Skipped,
+    Trial,
+    draw_trial,
+    predict_answer,
+)
+from veracity.judging.mutual_predictability.base import ContextChoice, PolicyChoice, TargetChoice
+from veracity.metrics.metric_rows import METRIC_ROWS, check_metric_rows
+from veracity.metrics.mutual_predictability import NULLS, TRIALS, mutual_rows, skip_reasons, trial_rows
+from veracity.metrics.row_estimates import row_estimates
+from veracity.models.resolve import open_model
+
+
+def answer(model: str, item: str, text: str | None = None, replicate: int = 0) -> Answer:
+    said = f"{model} says {item} number {replicate}" if text is None else text
+    return Answer(f"{model}/{item}/{replicate}", model, "d", item, item, replicate, f"What of {item}?", said)
+
+
+POOL = [answer(m, f"q{i}", replicate=r) for m in ("e", "b", "c") for i in range(6) for r in (0, 1)]
+PREDICTORS = [Predictor(f"role-{m}", m) for m in ("e", "b", "c", "j")]
+OWN = POOL[0]
+
+
+def draws(
+    settings: MutualSettings, count: int = 60, pool: Any = POOL, predictors: Any = PREDICTORS
+) -> list[Trial | Skipped]:
+    return [draw_trial(OWN, pool, predictors, settings, n) for n in range(count)]
+
+
+AXES = list(product(get_args(PolicyChoice), get_args(PolicyChoice), get_args(TargetChoice), get_args(ContextChoice)))
+
+
+@pytest.mark.parametrize(("predictor", "predicted", "target", "context"), AXES)
+def test_every_combination_of_axes_draws_what_it_says(
+    predictor: Any, predicted: Any, target: Any, context: Any
+) -> None:
+    settings = MutualSettings(predictor=predictor, predicted=predicted, target=target, context=context, k=2, examples=1)
+    found = draws(settings)
+    assert found == draws(settings)  # and the same again
+    allowed = {"evaluated": {"e"}, "random_non_evaluated": {"b", "c", "j"}, "random_any": {"e", "b", "c", "j"}}
+    questions = {f"q{i}" for i in range(6)}
+    wanted = {"evaluated_question": {"q0"}, "random_non_evaluated_question": questions - {"q0"}}
+    for one in found:
+        if isinstance(one, Skipped):
+            assert one.reason in ("predictor_is_predicted", "target_in_context")
+            continue
+        assert one.predictor.model in allowed[predictor] and one.target.model in allowed[predicted] - {"j"}
+        assert one.predictor.model != one.target.model
+        assert one.target.item in wanted.get(target, questions)
+        assert all(c.model == "e" for c in one.context)
+        if context == "evaluated_question":
+            assert one.context == (OWN,)
+        else:
+            assert len({c.item for c in one.context}) == 2 and "q0" not in {c.item for c in one.context}
+        assert {x.model for x in one.examples} == {one.target.model}
+        assert not {x.item for x in one.examples} & {one.target.item, *(c.item for c in one.context)}
+        assert len(one.control) == len(one.context) and "e" not in {c.model for c in one.control}
+        assert one.target.item not in {c.item for c in one.control}
+    if predictor == predicted == "evaluated":
+        assert {one.reason for one in found if isinstance(one, Skipped)} == {"predictor_is_predicted"}
+        assert len(found) == sum(isinstance(one, Skipped) for one in found)
+
+
+def test_the_two_presets() -> None:
+    """Cross-question coherence: another model predicts the evaluated answer from three others. Peers: one question."""
+    assert set(PRESETS) == {"cross_question", "peer_prediction"}
+    for one in draws(CROSS_QUESTION):
+        assert isinstance(one, Trial) and one.target == OWN and len(one.context) == 3 and not one.examples
+    assert (PEER_PREDICTION.trials, PEER_PREDICTION.examples) == (5, 3)
+    peers = draws(PEER_PREDICTION)
+    for one in peers:
+        if isinstance(one, Trial):
+            assert one.context == (OWN,) and one.target.item == "q0" and one.target.model in "bc"
+            assert len(one.examples) == 3
+    assert {one.reason for one in peers if isinstance(one, Skipped)} == {"predictor_is_predicted", "target_in_context"}
+
+
+def test_two_instances_of_one_model_are_one() -> None:
+    """A second server of the evaluated model, under another role, is no other predictor."""
+    twins = [Predictor("first", "e"), Predictor("second", "e")]
+    assert {d.reason for d in draws(CROSS_QUESTION, predictors=twins)} == {"no_predictor"}  # type: ignore[union-attr]
+    any_of = replace(CROSS_QUESTION, predictor="random_any")
+    assert {d.reason for d in draws(any_of, predictors=twins)} == {"predictor_is_predicted"}  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("texts", "reason"),
+    [
+        ({"q0": " "}, "empty_answer"),
+        ({"q0": "I don't know."}, "refused_answer"),
+        ({f"q{i}": "the  same" for i in range(6)}, "identical_text"),
+        ({f"q{i}": "" for i in range(1, 6)}, "empty_answer"),
+    ],
+)
+def test_answers_that_tell_nothing_are_skipped_by_name(texts: dict[str, str], reason: str) -> None:
+    pool = [replace(a, text=texts.get(a.item, a.text)) if a.model == "e" else a for a in POOL]
+    found = [draw_trial(pool[0], pool, PREDICTORS, CROSS_QUESTION, n) for n in range(20)]
+    assert {one.reason for one in found} == {reason}  # type: ignore[union-attr]
+
+
+def test_too_small_a_pool_is_said() -> None:
+    assert {d.reason for d in draws(CROSS_QUESTION, pool=POOL[:4])} == {"too_few_context_answers"}  # type: ignore[union-attr]
+    alone = replace(CROSS_QUESTION, predicted="random_non_evaluated")
+    assert {d.reason for d in draws(alone, pool=POOL[:12])} == {"no_predicted"}  # type: ignore[union-attr]
+    few = replace(CROSS_QUESTION, examples=3)
+    assert {d.reason for d in draws(few)} == {"too_few_examples"}  # type: ignore[union-attr]
+    with pytest.raises(ConfigError):
+        MutualSettings(trials=0)
+    # nobody else has answered: the trial stands, without a control
+    assert all(isinstance(d, Trial) and d.control == () for d in draws(CROSS_QUESTION, pool=POOL[:12]))
+
+
+@given(st.integers(0, 10**6), st.sampled_from(list(PRESETS.values())), st.randoms())
+def test_a_draw_depends_on_its_seed_alone(seed: int, settings: MutualSettings, random: Any) -> None:
+    settings = replace(settings, seed=seed)
+    first = draw_trial(OWN, POOL, PREDICTORS, settings, 3)
+    assert first == draw_trial(OWN, POOL, PREDICTORS, settings, 3)
+    assert isinstance(first, Skipped) or first.predictor.model != first.target.model
+
+
+def by_context(conditional: float, base: float, tokens: int = 20) -> Any:
+    """A predictor with these log-probabilities of an answer, after any answers and after none."""
+
+    def reply(request: Score) -> Any:
+        return scored(conditional if "answered:" in shown(request) else base, tokens)
+
+    return reply
+
+
+def table(settings: MutualSettings, reply: Any, evaluated: Answer = OWN) -> Any:
+    results, asked = run(predict_answer(evaluated, POOL, PREDICTORS, settings), reply)
+    return TRIALS.frame(trial_rows(evaluated, results, settings, arm="a")), asked
+
+
+def values(trials: Any, minimum: int = 1) -> dict[str, Any]:
+    rows = METRIC_ROWS.frame(mutual_rows(trials, minimum=minimum))
+    check_metric_rows(rows)
+    return {row["metric"].removeprefix("mutual_predictability."): row for row in rows.iter_rows(named=True)}
+
+
+def test_the_uplift_of_a_dialogue_by_hand() -> None:
+    """LP(X + a) = −120 and LP(X) = −80 with context: −40; −95 and −45 without: −50. Uplift 10, over 20 tokens .5.
+
+    The shuffled context gives −44: .2 of the .5 a token belong to the answer's agreement with its own context.
+    """
+
+    def spoken(request: Score) -> Any:
+        text = shown(request)
+        whole, prompt = (-120.0, -80.0) if text.count("says") == 3 and "e says" in text else (-95.0, -45.0)
+        return scored(
+            -44.0 if "somebody" not in text and "e says" not in text and "says" in text else whole - prompt, 20
+        )
+
+    trials, asked = table(replace(CROSS_QUESTION, trials=1), spoken)
+    found = values(trials)
+    assert found["uplift"]["value"] == pytest.approx(10) and found["uplift_per_token"]["value"] == pytest.approx(0.5)
+    assert found["uplift_per_token_controlled"]["value"] == pytest.approx(0.2)
+    assert [len(asked), {type(a) for a in asked}] == [3, {Score}]
+    assert all(a.continuation == OWN.text and a.role != "role-e" for a in asked)
+    with_context, without = shown(asked[0]), shown(asked[1])
+    assert with_context.count("\nAnswer: e says") == 3 and "Answer:" not in without
+    assert with_context.endswith(f"Question: {OWN.question}") and without.endswith(f"Question: {OWN.question}")
+
+
+def test_only_the_first_term() -> None:
+    trials, asked = table(replace(CROSS_QUESTION, scoring="conditional_only", trials=2), by_context(-40, -50))
+    found = values(trials)
+    assert found["conditional"]["value"] == -40 and found["conditional_per_token"]["value"] == pytest.approx(-2)
+    assert "uplift" not in found and len(asked) == 4
+
+
+def test_a_judge_rates_consistency() -> None:
+    settings = replace(CROSS_QUESTION, scoring="judge_consistency", trials=2)
+    replies = iter(["<score>0.8</score>", "rather", "<score>8</score>", "<score>0.4</score>"])
+    trials, asked = table(settings, lambda _: next(replies))
+    assert values(trials)["consistency"]["value"] == pytest.approx(0.6)
+    assert skip_reasons(trials) == {"out_of_range": 1, "parse_failed": 1}
+    assert all(isinstance(a, Generate) and a.role == "judge" for a in asked)
+
+
+def test_failures_are_drawn_again_counted_and_never_a_number() -> None:
+    """A log-probability that could not be had is not 0, which would be certainty."""
+    kinds = (ContextLengthError("long"), NonFiniteError("nan"), ServerError("down"))
+    errors = iter([error for error in kinds for _ in range(2)])  # both terms of a trial are asked for together
+
+    def reply(request: Score) -> Any:
+        return next(errors, None) or by_context(-40, -50)(request)
+
+    trials, _ = table(replace(CROSS_QUESTION, trials=2), reply)
+    assert trials["status"].to_list() == ["skipped", "skipped", "request_failed", "ok", "ok"]
+    assert skip_reasons(trials) == {"context_overflow": 1, "non_finite": 1, "request_failed": 1}
+    assert values(trials)["uplift"]["trials"] == 2
+
+
+def test_too_few_valid_trials_are_insufficient() -> None:
+    def down(_: Score) -> Any:
+        return ServerError("down")
+
+    trials, _ = table(replace(CROSS_QUESTION, trials=2, attempts=3), down)
+    found = values(trials)["uplift"]
+    assert (found["status"], found["value"], found["trials"]) == ("insufficient", None, 0)
+    assert "6 request_failed" in found["reason"] and trials.height == 6
+    one, _ = table(replace(CROSS_QUESTION, trials=1), by_context(-40, -50))
+    assert values(one, minimum=2)["uplift"]["status"] == "insufficient"
+    with pytest.raises(CapabilityError):
+        table(CROSS_QUESTION, lambda _: CapabilityError("no log-probabilities"))
+
+
+def test_identical_models_alone_give_no_number_and_say_why() -> None:
+    settings = replace(CROSS_QUESTION, predictor="random_any", attempts=2)
+    results, asked = run(predict_answer(OWN, POOL, [Predictor("x", "e")], settings), lambda _: None)
+    trials = TRIALS.frame(trial_rows(OWN, results, settings, arm="a"))
+    assert asked == [] and skip_reasons(trials) == {"predictor_is_predicted": 6}
+    assert values(trials)["uplift"]["status"] == "insufficient"
+
+
+def test_agreement_shows_with_a_real_predictor_and_the_control_takes_style_off() -> None:
+    """A simulated agent finds words likelier that it has read: a policy with a view of its own is predictable from it.
+
+    e's answers share their own words, b's are of another vocabulary, c's are all different. Style that all share (the
+    frame "I would say that …") lifts the raw uplift of everybody, and the control takes that off: c's is about 0.
+    """
+    words = [f"word{i}" for i in range(40)]
+
+    def said(model: str, i: int) -> str:
+        held = {"e": "granite basalt gneiss", "b": "larch spruce pine", "c": " ".join(words[3 * i : 3 * i + 3])}
+        return f"I would say that {held[model]} bear on {words[-i - 1]}"
+
+    pool = [answer(m, f"q{i}", said(m, i)) for m in "ebc" for i in range(8)]
+    engine = Engine({"judge": open_model("sim/bayesian?facts=none")})
+    found = {}
+    for model in "ec":
+        own = [a for a in pool if a.model == model]
+        results = engine.run(
+            {a.trajectory: predict_answer(a, pool, [Predictor("judge", "j")], CROSS_QUESTION) for a in own}
+        )
+        rows = [row for a in own for row in trial_rows(a, results[a.trajectory], CROSS_QUESTION, arm=model)]  # type: ignore[arg-type]
+        found[model] = row_estimates(METRIC_ROWS.frame(mutual_rows(TRIALS.frame(rows))), seed=1, nulls=NULLS)
+    name = "mutual_predictability.uplift_per_token"
+    assert found["c"][name].estimate.ci_low > 0.5  # the frame alone
+    assert found["e"][f"{name}_controlled"].estimate.ci_low > 1.0
+    assert abs(found["c"][f"{name}_controlled"].estimate.value) < 0.25
+    assert found["e"][name].estimate.null == 0 and found["e"][name].estimate.clusters == 8
+    assert Counter(found["e"][name].statuses) == {"ok": 8}
