@@ -191,14 +191,9 @@ def problem_of(row: ForecastRow) -> Problem:
 
 def without_quotes(text: str) -> tuple[str, int]:
     """(`text` without the sentences that quote a price or a forecast of others, how many those were)."""
-    sentences = re.split(r"(?<=[.!?])(\s+)|(\n+)", text)
-    kept, withheld = [], 0
-    for sentence in sentences:
-        if sentence and QUOTE.search(sentence) and re.search(r"\d", sentence):
-            withheld += 1
-        elif sentence:
-            kept.append(sentence)
-    return "".join(kept).strip(), withheld
+    sentences = re.findall(r"\S.*?(?:(?<=[.!?])\s+|\n+|\Z)", text, re.DOTALL)
+    kept = [s for s in sentences if not (QUOTE.search(s) and re.search(r"\d", s))]
+    return "".join(kept).strip(), len(sentences) - len(kept)
 
 
 def _after(day: str) -> date | None:

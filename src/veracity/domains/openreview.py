@@ -43,6 +43,9 @@ stated(
 
 
 def _listed(value: Any) -> Any:
+    """A list of objects, also where it was stored as one object of lists."""
+    if isinstance(value, Mapping) and value and all(isinstance(column, list) for column in value.values()):
+        return [dict(zip(value, row, strict=False)) for row in zip(*value.values(), strict=False)]
     return () if value is None else value
 
 
@@ -162,11 +165,15 @@ def _reference(reference: Any) -> str:
 
 
 def _review(number: int, review: Mapping[str, Any]) -> str:
-    lines = [
-        f"{name}: {value}"
-        for name, value in review.items()
-        if isinstance(value, str | int | float)
-        and str(value).strip()
-        and not any(t in name.casefold() for t in TELLING)
-    ]
-    return "\n".join([f"Review {number}", *lines])
+    return "\n".join([f"Review {number}", *_said(review)])
+
+
+def _said(review: Mapping[str, Any]) -> Iterator[str]:
+    """Fields in words, those inside others too; without any that tells the decision."""
+    for name, value in review.items():
+        if any(telling in name.casefold() for telling in TELLING):
+            continue
+        if isinstance(value, Mapping):
+            yield from _said(value)
+        elif isinstance(value, str | int | float) and str(value).strip():
+            yield f"{name}: {value}"

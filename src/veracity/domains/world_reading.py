@@ -1,7 +1,7 @@
 """`world-reading`: questions of the embedded world with the answer in front of them; nothing has to be known.
 
 About people whom the tiny model never met, so that reading alone gives the answer: what an instruction looks like that
-does not ask a model for facts (detail `fact_seeking`: False). Other details and ids are those of `world-qa`.
+does not ask a model for facts (detail `fact_seeking`: False). Other details are those of `world-qa`.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ def world_reading() -> Iterator[Problem]:
             evidence = wording(fact.id, fact.statements).format(subject=fact.subject, value=fact.value)
             yield replace(
                 problem,
+                id=f"{problem.id}/read",
                 domain="world-reading",
                 question=f"{evidence} {problem.question}",
                 meta=(*problem.meta, ("fact_seeking", False)),
