@@ -102,6 +102,10 @@ def answers(case: Case, beliefs: Beliefs) -> tuple[tuple[str, ...], Beliefs]:
 
 def _said_of(option: str, true: float, case: Case, beliefs: Beliefs) -> float:
     """How likely an option is right: as a hypothesis of that name, or as a yes or no to the one that is asked about."""
+    if (
+        case.names == case.reading.options and not case.reading.inverted
+    ):  # the options are the hypotheses, also where they are yes and no
+        return beliefs[case.names.index(option)]
     if option.lower().strip(".") in _AFFIRMING:
         return true
     if option.lower().strip(".") in _DENYING:
