@@ -65,11 +65,10 @@ def run_klcf(settings: KlcfSettings, run: Run, console: Console) -> None:
 
 def asks_of(settings: KlcfSettings, base: Policy, models: Sequence[Trained]) -> list[Ask]:
     """How the base model and the trained ones are asked: sampled as in training."""
-    often = settings.sampling.model_copy(update={"max_tokens": settings.grpo.max_completion_length})
-    drawn = often.model_copy(update={"n": settings.test_samples})
-    whole = often.model_copy(update={"n": settings.test_samples * len(settings.seeds)})
+    how = {"n": settings.test_samples, "max_tokens": settings.grpo.max_completion_length}
+    drawn = settings.sampling.model_copy(update=how)
     asks = [Ask(m.name, m.policy, drawn, TEST_SEED + m.seed) for m in models]
-    return [Ask("base", base, whole, TEST_SEED), *asks]
+    return [Ask("base", base, drawn, TEST_SEED), *asks]
 
 
 def evaluate(

@@ -59,8 +59,9 @@ def estimates_of(desk: Desk, settings: KlcfSettings) -> dict[str, Estimate]:
     items = {arm: _items(tables, coverage, arm, k) for arm in arms_of(tables.responses)}
     for arm, own in items.items():
         found |= {f"{arm}: {name}": value for name, value in means(own).items()}
-    for arm in settings.arms:
+    for arm in [one for one in items if one != start]:
         found |= _named(changes(items[arm], items[start]), f"{arm} against {start}")
+    for arm in settings.arms:
         for seed in settings.seeds if len(settings.seeds) > 1 else ():
             one = [_items(tables, coverage, name, k, seed) for name in (arm, start)]
             found |= _named(changes(one[0], one[1]), f"seed {seed}, {arm} against {start}")

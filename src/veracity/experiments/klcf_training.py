@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from veracity.core.judged import Group
 from veracity.core.problem import Problem
@@ -105,11 +105,12 @@ def tune_on_samples(
     messages = {p.id: prompt_messages(p, settings.sampling.system) for p in people}
     said = judged.select("item", "text").iter_rows()
     rows = [Demonstration(item, messages[item], text.strip()) for item, text in said if text.strip()]
-    start, run = start_folder(base.model), desk.run_folder.path.name
-    return desk.trained(
-        f"sft-{seed}",
-        lambda folder, out: train_demonstrations(start, rows, settings.sft, seed=seed, folder=folder, out=out, run=run),
-    )
+    told: dict[str, Any] = {"seed": seed, "run": desk.run_folder.path.name, "on_step": desk.steps(f"sft, seed {seed}")}
+
+    def train(folder: Path, out: Path) -> None:
+        train_demonstrations(start_folder(base.model), rows, settings.sft, folder=folder, out=out, **told)
+
+    return desk.trained(f"sft-{seed}", train)
 
 
 def reinforce(
@@ -139,7 +140,18 @@ def reinforce(
             play_truth(desk, truth, base)
         if "general" in needs:
             desk.play_as(GENERAL, policy_of(start_folder(settings.general)) if settings.general else base)
-        train_grpo(Path(start.model), prompts, judge, parts, settings.grpo, seed=seed, folder=folder, out=out, run=run)
+        train_grpo(
+            Path(start.model),
+            prompts,
+            judge,
+            parts,
+            settings.grpo,
+            seed=seed,
+            folder=folder,
+            out=out,
+            on_step=desk.steps(f"{arm}, seed {seed}"),
+            run=run,
+        )
 
     policy = desk.trained(name.replace(" ", "-"), train)
     if judge.responses:

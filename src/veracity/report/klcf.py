@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
 TITLE = "What is known and said, and what of it is right"
 CAPTION = (
-    "Prompts outside the training, judged by a scorer that gave no reward; 95 % intervals over people. Up and to the "
-    "right is better. Open: models that were not reinforced; the dotted line on the right is the start's length."
+    "Prompts outside the training, judged by a scorer that gave no reward. Up and to the right of the dotted lines is "
+    "better than the start. Bars: 95 % intervals of the difference to the start, paired by prompt, people resampled."
 )
 INTRO = (
     "The base model wrote several texts on each prompt. A corpus verified their claims once; the supported ones are "

@@ -56,7 +56,8 @@ class KlcfContents:
     def trained(self) -> list[str]:
         """What GRPO made, in the recipe's order."""
         ends = f" against {self.start}: recall difference"
-        return [n.removesuffix(ends) for n in self.estimates if n.endswith(ends) and not n.startswith("seed ")]
+        named = [n.removesuffix(ends) for n in self.estimates if n.endswith(ends) and not n.startswith("seed ")]
+        return [arm for arm in named if arm != "base"]
 
     @property
     def arms(self) -> list[str]:

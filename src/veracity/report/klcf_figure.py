@@ -5,7 +5,6 @@ from __future__ import annotations
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from veracity.core.estimate import Estimate
 from veracity.report.klcf_contents import KlcfContents, label
 from veracity.report.style import GREEN, INK, NEVER, NEW, OLD, PURPLE, QUIET, SKY, drawing, new_figure
 
@@ -16,7 +15,7 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 
 
 def trade_figure(contents: KlcfContents) -> Figure:
-    """Up and to the right is better; arrows go from the start to what was trained from it."""
+    """Up and to the right is better; every bar is the interval of the paired difference to the start."""
     with drawing():
         figure = new_figure(WIDTH, 3.6 + 0.12 * len(contents.arms))
         left, right = figure.subplots(1, 2, width_ratios=(1.75, 1))
@@ -40,16 +39,19 @@ def _looks(arms: list[str]) -> dict[str, tuple[str, str]]:
 
 def _plane(axes: Axes, contents: KlcfContents, looks: dict[str, tuple[str, str]]) -> None:
     x, y = (100 * contents.estimates[f"{contents.start}: {m}"].value for m in ("recall", "precision"))
+    axes.axhline(y, color=NEVER, linewidth=0.8, linestyle=":")
+    axes.axvline(x, color=NEVER, linewidth=0.8, linestyle=":")
     for arm in contents.arms:
-        recall, precision = (_percent(contents.estimates[f"{arm}: {m}"]) for m in ("recall", "precision"))
         colour, marker = looks[arm]
+        filled = colour if arm in contents.trained else "#ffffff"
+        if arm == contents.start:
+            axes.plot([x], [y], marker, color=colour, markersize=6.5, mfc=filled, label=label(arm), zorder=4)
+            continue
+        recall, precision = (_moved(contents, arm, m, 100) for m in ("recall", "precision"))
         axes.errorbar(
             recall[0], precision[0], xerr=recall[1], yerr=precision[1], fmt=marker, color=colour, markersize=6.5,
-            elinewidth=0.9, label=label(arm), zorder=3, mfc=colour if arm in contents.trained else "#ffffff",
+            elinewidth=1.1, mfc=filled, label=label(arm), zorder=3,
         )  # fmt: skip
-        if arm in contents.trained:
-            arrow = {"arrowstyle": "-", "color": colour, "linewidth": 1.0, "alpha": 0.55, "linestyle": ":"}
-            axes.annotate("", (recall[0], precision[0]), (x, y), arrowprops=arrow, zorder=2)
     axes.set_xlabel("recall: what the base model knows that is said, %")
     axes.set_ylabel("precision: claims that are right, %")
     axes.grid(visible=False)
@@ -57,19 +59,21 @@ def _plane(axes: Axes, contents: KlcfContents, looks: dict[str, tuple[str, str]]
 
 def _lengths(axes: Axes, contents: KlcfContents, looks: dict[str, tuple[str, str]]) -> None:
     names = contents.arms[::-1]
+    begin = contents.estimates[f"{contents.start}: words"].value
     for place, arm in enumerate(names):
-        words = contents.estimates[f"{arm}: words"]
         colour, marker = looks[arm]
-        spread = [[words.value - words.ci_low], [words.ci_high - words.value]]
-        axes.errorbar(words.value, place, xerr=spread, fmt=marker, color=colour, markersize=6.5, elinewidth=1.2,
-                      mfc=colour if arm in contents.trained else "#ffffff")  # fmt: skip
-    axes.axvline(contents.estimates[f"{contents.start}: words"].value, color=NEVER, linewidth=0.8, linestyle=":")
+        value, spread = (begin, [[0.0], [0.0]]) if arm == contents.start else _moved(contents, arm, "words", 1)
+        filled = colour if arm in contents.trained else "#ffffff"
+        axes.errorbar(value, place, xerr=spread, fmt=marker, color=colour, markersize=6.5, elinewidth=1.2, mfc=filled)
+    axes.axvline(begin, color=NEVER, linewidth=0.8, linestyle=":", zorder=1)
     axes.set_yticks(range(len(names)), [label(arm) for arm in names])
     axes.set_ylim(-0.6, len(names) - 0.4)
     axes.set_xlabel("words an answer")
     axes.grid(visible=False)
 
 
-def _percent(estimate: Estimate) -> tuple[float, list[list[float]]]:
-    value = 100 * estimate.value
-    return value, [[value - 100 * estimate.ci_low], [100 * estimate.ci_high - value]]
+def _moved(contents: KlcfContents, arm: str, measure: str, unit: float) -> tuple[float, list[list[float]]]:
+    """The start's value and the paired difference to it, and how far the difference's interval reaches both ways."""
+    change = contents.change(arm, measure)
+    value = unit * (contents.estimates[f"{contents.start}: {measure}"].value + change.value)
+    return value, [[unit * (change.value - change.ci_low)], [unit * (change.ci_high - change.value)]]
