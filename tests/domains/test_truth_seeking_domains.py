@@ -268,6 +268,28 @@ def test_forecasts_state_dates_and_never_prices() -> None:
     assert [p.id for p in made("forecasting", after="2031-02-01")] == ["metaculus-7", "polymarket-10"]
 
 
+def test_rows_of_the_sites_themselves(tmp_path: Path) -> None:
+    market = {"id": "5", "question": "Will it rain?", "endDate": "2031-03-01T12:00:00Z", "startDate": "2031-02-01",
+              "outcomes": '["Yes", "No"]', "outcomePrices": '["0.995", "0.005"]'}  # fmt: skip
+    post = {
+        "id": 6,
+        "title": "Will it hail?",
+        "created_at": "2031-01-05T00:00:00Z",
+        "scheduled_resolve_time": "2031-04-01T00:00:00Z",
+        "question": {"id": 60, "type": "binary", "title": "Will it hail?", "resolution": "yes", "description": "Ice."},
+    }
+    numeric = {**post, "id": 7, "question": {"type": "numeric", "resolution": "4.5"}}  # fmt: skip
+    path = tmp_path / "rows.json"
+    path.write_text(json.dumps({"count": 2, "results": [market, post]}), encoding="utf-8")
+    rain, hail = open_domain(domain_spec("forecasting", path=str(path))).make()
+    assert (rain.id, rain.correct, hail.id, hail.correct) == ("5", 0, "6", 0)
+    assert "0.995" not in shown(rain) and "asked on 2031-02-01. It closes on 2031-03-01." in shown(rain)
+    assert shown(hail).startswith("Ice.\n\nThe question was asked on 2031-01-05. It closes on 2031-04-01.")
+    path.write_text(json.dumps([numeric]), encoding="utf-8")
+    with pytest.raises(DataError, match=r"line 1, field 'outcomes': is missing"):
+        len(open_domain(domain_spec("forecasting", path=str(path))))
+
+
 def test_only_quotes_are_withheld() -> None:
     text = "Will it be trading above 50 dollars? The market price is 0.7. The market opened in 1999.\nBetting odds: 3."
     assert without_quotes(text) == ("Will it be trading above 50 dollars? The market opened in 1999.", 2)

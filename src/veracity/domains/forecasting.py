@@ -4,6 +4,9 @@ Published schema (JSON, JSONL, …): `id`, `title`, `outcomes` (two), `endTime`;
 `startTime`, `outcomePrices`, `resolution` (one of the outcomes), `marketType`. What such sites publish is under their
 terms, not open data.
 
+Rows as the sites' interfaces give them are read, too: Polymarket's markets (`question`, `startDate`, `endDate`) and
+Metaculus' posts (an inner `question`, `created_at`, `scheduled_resolve_time`).
+
 * Every question states when it closes (and when it was asked, if the row says so).
 * **Prices never reach the prompt**: `outcomePrices` is a detail (`market_price`, of the first option, unless it is the
   resolution itself), and sentences of the description that quote a price or a community's forecast are withheld and
@@ -28,7 +31,7 @@ from pathlib import Path
 from random import Random
 from typing import Annotated, Any, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AliasChoices, BeforeValidator, Field, model_validator
 
 from veracity.core.errors import ConfigError
 from veracity.core.identity import derive_seed
@@ -39,6 +42,7 @@ from veracity.domains.dataset import DatasetRow, Numbers, Place, Placed, Text, T
 from veracity.domains.forecast_worlds import WORLDS, Forecast, forecasts
 from veracity.domains.hub import HubSet
 from veracity.domains.provenance import GENERATED, Provenance, stated
+from veracity.domains.tables import Record
 from veracity.models.simulated.evidence import Beliefs, bayes, read_evidence
 from veracity.world.language import pick
 
@@ -86,14 +90,18 @@ class ForecastRow(DatasetRow):
     lists = ("questions", "results", "markets")
     id_column = "id"
 
-    id: Text
-    title: Text
+    id: Annotated[Text, BeforeValidator(str)]
+    title: Text = Field(validation_alias=AliasChoices("title", "question"))
     outcomes: Texts
     source: str = ""
     description: str = ""
     category: str = ""
-    startTime: Day | None = None  # noqa: N815 - the published name
-    endTime: Day | None = None  # noqa: N815 - the published name
+    startTime: Annotated[  # noqa: N815 - the published name
+        Day | None, Field(validation_alias=AliasChoices("startTime", "startDate", "created_at"))
+    ] = None
+    endTime: Annotated[  # noqa: N815 - the published name
+        Day | None, Field(validation_alias=AliasChoices("endTime", "endDate", "scheduled_resolve_time"))
+    ] = None
     outcomePrices: Numbers | None = None  # noqa: N815 - the published name
     resolution: str | None = None
     marketType: str | None = None  # noqa: N815 - the published name
@@ -146,7 +154,8 @@ def forecasting(
     """Will it happen? Exports of forecasting sites without their prices, or small worlds of known true probability."""
     given = HubSet(hub, part, config, revision)
     if path or given != HubSet("", ""):
-        source, records = read_rows("forecasting", ForecastRow, path, given)
+        source, placed = read_rows("forecasting", ForecastRow, path, given)
+        records: Placed = ((place, _unpacked(record)) for place, record in placed)
     else:
         source, records = _sample(worlds, n, reports, seed)
     first = _after(after)
@@ -194,6 +203,19 @@ def without_quotes(text: str) -> tuple[str, int]:
     sentences = re.findall(r"\S.*?(?:(?<=[.!?])\s+|\n+|\Z)", text, re.DOTALL)
     kept = [s for s in sentences if not (QUOTE.search(s) and re.search(r"\d", s))]
     return "".join(kept).strip(), len(sentences) - len(kept)
+
+
+def _unpacked(record: Record) -> Record:
+    """A post of Metaculus with its inner question spread out; any other row as it is."""
+    inner = record.get("question")
+    if not isinstance(inner, dict):
+        return record
+    found = {**inner, **record, "resolution": inner.get("resolution"), "source": record.get("source") or "metaculus"}
+    if not isinstance(found.get("title"), str):
+        found["title"] = inner.get("title")
+    if inner.get("type", "binary") == "binary":
+        found.setdefault("outcomes", ["Yes", "No"])
+    return {name: value for name, value in found.items() if name != "question"}
 
 
 def _after(day: str) -> date | None:
