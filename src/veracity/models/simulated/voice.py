@@ -102,9 +102,9 @@ def answers(case: Case, beliefs: Beliefs) -> tuple[tuple[str, ...], Beliefs]:
 
 def _said_of(option: str, true: float, case: Case, beliefs: Beliefs) -> float:
     """How likely an option is right: as a hypothesis of that name, or as a yes or no to the one that is asked about."""
-    if (
-        case.names == case.reading.options and not case.reading.inverted
-    ):  # the options are the hypotheses, also where they are yes and no
+    reading = case.reading
+    # The options are the hypotheses themselves, also where they are yes and no.
+    if case.names == reading.options and not reading.inverted:
         return beliefs[case.names.index(option)]
     if option.lower().strip(".") in _AFFIRMING:
         return true
