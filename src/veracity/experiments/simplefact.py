@@ -24,6 +24,7 @@ from veracity.experiments.registry import experiment
 from veracity.experiments.sampling import Ask
 from veracity.experiments.simplefact_data import questions_for, source_of
 from veracity.experiments.simplefact_outcome import conclude
+from veracity.experiments.simplefact_plan import simplefact_outlook, simplefact_rehearsal
 from veracity.experiments.simplefact_settings import QuestionSettings, SimpleFactSettings
 from veracity.experiments.simplefact_training import Snapshot, judging, sampling, train_all
 
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from veracity.store.run import Run
 
 
-@experiment("simplefact", SimpleFactSettings)
+@experiment("simplefact", SimpleFactSettings, outlook=simplefact_outlook, rehearsal=simplefact_rehearsal)
 def run_simplefact(settings: SimpleFactSettings, run: Run, console: Console) -> None:
     """Reward facts and caution by group (GRPO), and measure against what prompting alone reaches."""
     started = time.monotonic()
@@ -73,7 +74,7 @@ def problem_rows(problems: tuple[Problem, ...], settings: SimpleFactSettings) ->
             "item": p.id,
             "cluster": p.cluster or p.id,
             "source": source_of(p, settings.questions),
-            "kind": kind_of(source_of(p, settings.questions), settings.questions),
+            "kind": kind_of(p, settings.questions),
             "exposure": level if isinstance(level := p.detail("exposure"), float | int) else None,
             "question": p.question,
             "gold": p.gold,
@@ -84,8 +85,11 @@ def problem_rows(problems: tuple[Problem, ...], settings: SimpleFactSettings) ->
     return pl.DataFrame(rows, schema_overrides=texts | {"exposure": pl.Float64})
 
 
-def kind_of(source: str, asked: QuestionSettings) -> str:
-    """What a model can know of questions of a source."""
+def kind_of(problem: Problem, asked: QuestionSettings) -> str:
+    """What a model can know of a question: by its source, or because it is marked as one without an answer."""
+    source = source_of(problem, asked)
+    if problem.detail("answerable") is False:
+        return "unknown"
     return "unknown" if source in asked.unknown else "known" if source in asked.known else "between"
 
 

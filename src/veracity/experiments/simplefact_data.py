@@ -7,6 +7,7 @@ is about is not asked about in reinforcement learning.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Literal
 
 from veracity.core.errors import ConfigError
@@ -68,7 +69,9 @@ def source_of(problem: Problem, asked: QuestionSettings) -> str:
 
 
 def _pool(asked: QuestionSettings, split: Split, seed: int) -> list[Problem]:
-    return [p for name in asked.domains for p in open_domain(name).problems(None, split, seed)]
+    """Ids are unique within a domain alone: those of several, as PopQA's and SelfAware's numbers, get its name."""
+    found = [p for name in asked.domains for p in open_domain(name).problems(None, split, seed)]
+    return found if len(asked.domains) == 1 else [replace(p, id=f"{p.domain}/{p.id}") for p in found]
 
 
 def _for_start(problem: Problem) -> bool:

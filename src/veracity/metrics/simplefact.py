@@ -64,8 +64,8 @@ class Proof:
         """The settings of the reward."""
         return [a.partition("/")[0] for a in self.arms("greedy") if _finished(a) and a.endswith(f"/{self.prompt}")]
 
-    def change(self, way: Way, system: str, kind: Kind, since: str = "start") -> Mapping[str, Change]:
-        """What changed from one system to another, measure by measure, on questions of a kind."""
+    def change(self, way: Way, system: str, kind: Kind | None, since: str = "start") -> Mapping[str, Change]:
+        """What changed from one system to another, measure by measure, on questions of one kind or all."""
         now, then = (short_items(self.rows(way, self.own(name), kind)) for name in (system, since))
         return changes(now, then)
 
@@ -150,6 +150,8 @@ def wrong_falls(proof: Proof, way: Way, system: str = "both") -> Check:
     name = f"Fewer wrong answers about the unknown, right ones kept ({WAYS[way]})"
     if system not in proof.trained:
         return _unmeasured(name, system)
+    if not proof.items("known") or not proof.items("unknown"):
+        return _unmarked(name)
     fall = proof.change(way, system, "unknown")["incorrect"].fall
     kept = proof.change(way, system, "known")["correct"].difference
     passed = fall.value >= FALL and fall.ci_low > 0 and kept.value >= -LOSS
@@ -183,6 +185,8 @@ def caution_overdoes(proof: Proof) -> Check:
     name = "Caution-only over-abstains"
     if not {"caution", "both"} <= set(proof.trained):
         return _unmeasured(name, "caution or both")
+    if not proof.items("known"):
+        return _unmarked(name)
     since = proof.change("drawn", "caution", "known")["not_attempted"].difference
     over = proof.change("drawn", "caution", "known", since="both")["not_attempted"].difference
     share = rates(proof.rows("drawn", proof.own("caution"), "known"))["not_attempted"]
@@ -237,6 +241,12 @@ def _finished(arm: str) -> bool:
 
 def _unmeasured(name: str, what: str) -> Check:
     return Check(name, None, {}, f"The run has no training by {what}.")
+
+
+def _unmarked(name: str) -> Check:
+    return Check(
+        name, None, {}, "Of no question is it said that the model was taught it, or that nobody could know it."
+    )
 
 
 def _p(value: float) -> str:

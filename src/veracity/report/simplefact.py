@@ -68,6 +68,9 @@ def headline(contents: SimpleFactContents) -> str:
     if proof is None or not proof.trained:
         return ""
     system = "both" if "both" in proof.trained else proof.trained[0]
+    if not proof.items("known") or not proof.items("unknown"):
+        wrong, right = (proof.change("drawn", system, None)[m].difference for m in ("incorrect", "correct"))
+        return f"Trained by “{system}”, wrong answers change by {points(wrong)}, right ones by {points(right)}."
     before, after = (rates(proof.rows("drawn", proof.own(s), "unknown"))["incorrect"] for s in ("start", system))
     kept = proof.change("drawn", system, "known")["correct"].difference
     return (

@@ -23,7 +23,8 @@ def change_table(contents: SimpleFactContents, way: Way) -> Table:
     for system in ("start", *proof.trained):
         cells = []
         for kind, grade in (("known", "correct"), ("known", "not_attempted"), ("unknown", "incorrect")):
-            cells.append(percent(contents.estimates[f"{WAYS[way]}, {proof.own(system)}, {kind}: {grade}"]))
+            share = contents.estimates.get(f"{WAYS[way]}, {proof.own(system)}, {kind}: {grade}")
+            cells.append(percent(share))
         start = f"{WAYS[way]}, {system} against start, "
         cells.append(points(contents.estimates.get(f"{start}known: change of correct")))
         cells.append(percent(contents.estimates.get(f"{start}unknown: fall of incorrect")))
