@@ -16,6 +16,7 @@ import polars as pl
 
 from veracity.core.errors import DataError
 from veracity.core.finding import Place
+from veracity.metrics.belief_rows import BELIEFS
 from veracity.metrics.metric_rows import METRIC_ROWS, check_metric_rows
 from veracity.metrics.token_evidence import TOKEN_EVIDENCE
 from veracity.metrics.trajectory_rows import STEPS, TRAJECTORIES
@@ -24,6 +25,7 @@ from veracity.store.run import RunFolder
 TABLES = {
     "trajectories": TRAJECTORIES,
     "steps": STEPS,
+    "beliefs": BELIEFS,
     "metric_rows": METRIC_ROWS,
     "token_evidence": TOKEN_EVIDENCE,
 }
@@ -44,6 +46,7 @@ class RunTables:
     trajectories: pl.DataFrame
     metric_rows: pl.DataFrame
     steps: pl.DataFrame = field(default_factory=lambda: STEPS.frame([]))
+    beliefs: pl.DataFrame = field(default_factory=lambda: BELIEFS.frame([]))
     token_evidence: pl.DataFrame = field(default_factory=lambda: TOKEN_EVIDENCE.frame([]))
     manifest: Mapping[str, Any] = field(default_factory=dict)
     """Empty while the run is not finished."""
@@ -114,6 +117,25 @@ def unit_means(scores: pl.DataFrame, by: str = "policy") -> pl.DataFrame:
 def statuses(scores: pl.DataFrame) -> dict[str, int]:
     """Rows by status, the commonest first."""
     return dict(scores["status"].value_counts(sort=True).iter_rows())
+
+
+def right_in_the_end(run: RunTables) -> dict[str, bool]:
+    """Trajectory → whether the option believed likeliest at its end is the right one.
+
+    The mean over all readings of the end. Absent where the truth or a reading is missing, or two options are level.
+    """
+    ends = run.beliefs.filter(pl.col("last") & (pl.col("status") == "ok"))
+    readings: dict[str, list[list[float]]] = {}
+    for trajectory, probabilities in ends.select("trajectory", "probabilities").iter_rows():
+        readings.setdefault(trajectory, []).append(probabilities)
+    known = run.trajectories.drop_nulls("correct").select("trajectory", "correct")
+    found = {}
+    for trajectory, correct in known.iter_rows():
+        if trajectory in readings:
+            belief = np.mean(readings[trajectory], axis=0)
+            if np.sum(np.isclose(belief, belief.max(), atol=1e-9)) == 1:
+                found[trajectory] = bool(belief.argmax() == correct)
+    return found
 
 
 def policy_names(runs: Sequence[RunTables]) -> dict[str, str]:

@@ -1,0 +1,235 @@
+"""How much of a score belongs to the model, the mode, the prompt, and to how the answer is written?
+
+The features are declared before the scores are looked at, in the options. What the experimenter set for every item
+alike (mode, prompt, asked length) is randomised by design: its effect is estimated without adjusting for anything that
+comes after it, such as the length of the answer. What the policy chose (length, hedges, questions) and which policy it
+was are adjusted for the design and for each other, and stay associational whatever is adjusted for.
+
+All fits have a constant for every item; scores and numbers are in standard deviations within items.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+import polars as pl
+from pydantic import Field
+
+from veracity.analysis.base import Analyzer, analyzer
+from veracity.analysis.scores import RunTables, Setup
+from veracity.analysis.wording import better, cell, left_out
+from veracity.core.config import Settings
+from veracity.core.errors import ConfigError
+from veracity.core.finding import Cell, Finding, IntervalPlot, Place, Point, ResultTable
+from veracity.stats.attribution import e_value, r_squared, robustness_value, shapley_r_squared
+from veracity.stats.cluster import Floats, cluster_codes
+from veracity.stats.correlation import within
+from veracity.stats.paired import holm
+
+DESIGN = {"mode": "mode", "prompt": "system", "length_target": "target_tokens"}
+"""Features that an experimenter sets → column of scores; the first column named is a category unless it is a number."""
+OBSERVED = {"policy": "policy", "length": "words", "hedges": "hedges", "questions": "questions"}
+NUMBERS = ("length_target", "length", "hedges", "questions")
+"""Features that are numbers; they enter as log(1 + x)."""
+FREEDOM = 10
+"""Fewest degrees of freedom of a fit."""
+
+
+class AttributionOptions(Settings):
+    """What is declared before looking."""
+
+    features: list[str] = Field(
+        default=[*DESIGN, *OBSERVED],
+        description=f"Features of the score: {', '.join([*DESIGN, *OBSERVED])}.",
+    )
+    randomised: list[str] = Field(
+        default=list(DESIGN), description="Features that were set for every item alike, or drawn by lot."
+    )
+
+
+@dataclass(frozen=True)
+class _Effect:
+    """One coefficient."""
+
+    feature: str
+    term: str
+    value: float
+    se: float
+    low: float
+    high: float
+    p: float
+    t: float
+    freedom: float
+    causal: bool
+
+
+@analyzer("causal_attribution")
+class CausalAttribution(Analyzer):
+    """What does a score depend on, and which of that was randomised?"""
+
+    Options = AttributionOptions
+
+    def on_setup(self, setup: Setup) -> Iterable[Finding]:
+        """Policies and their ways of writing, in one mode under one prompt."""
+        return self._attribute(setup.place, "setup", setup.scores)
+
+    def across(self, runs: Sequence[RunTables], scores: pl.DataFrame) -> Iterable[Finding]:
+        """With modes and prompts, where there are several."""
+        for (algorithm,), own in sorted(scores.group_by("algorithm", maintain_order=True), key=lambda p: str(p[0])):
+            if own.select("mode", "system", "domain").n_unique() > 1:
+                yield from self._attribute(Place(str(algorithm)), "across", own)
+
+    def _attribute(self, place: Place, scale: Literal["setup", "across"], scores: pl.DataFrame) -> list[Finding]:
+        known = DESIGN | OBSERVED
+        if wrong := [f for f in (*self.options.features, *self.options.randomised) if f not in known]:
+            raise ConfigError(f"causal_attribution: {wrong[0]!r} is no feature; there are: {', '.join(known)}")
+        rows = scores.filter(pl.col("status") == "ok")
+        features = _columns(rows, list(self.options.features))
+        y = _scaled(within(rows["value"].to_numpy(), rows["unit"].to_list())) if rows.height else np.zeros(0)
+        width = sum(len(names) for names, _ in features.values())
+        items = rows["unit"].n_unique()
+        if not features or rows.height - items - width < FREEDOM or not y.any():
+            why = "no declared feature varies within items" if not features else "too few rows within items"
+            return [
+                Finding(self.name, scale, place, f"{place.algorithm}: insufficient", notes=[f"Insufficient: {why}."])
+            ]
+        effects = self._effects(y, features, rows)
+        shares = shapley_r_squared(y, {name: columns for name, (_, columns) in features.items()})
+        whole = r_squared(y, np.column_stack([columns for _, columns in features.values()]))
+        tables = [_effects_table(effects), _shares_table(shares, whole, self._causal(features, rows))]
+        notes = [*left_out(scores), _adjustment(features, self._causal(features, rows))]
+        title = f"{place.algorithm}: what it depends on ({better(rows['direction'][0])})"
+        return [Finding(self.name, scale, place, title, tables, [_plot(effects)], notes)]
+
+    def _causal(self, features: Mapping[str, Any], rows: pl.DataFrame) -> set[str]:
+        """Features that were randomised and whose levels all were tried on the same items by the same policies."""
+        return {f for f in features if f in self.options.randomised and f in DESIGN and _crossed(rows, DESIGN[f])}
+
+    def _effects(
+        self, y: Floats, features: Mapping[str, tuple[list[str], Floats]], rows: pl.DataFrame
+    ) -> list[_Effect]:
+        """Randomised features in a fit of their own with the policy; the others in a fit of all."""
+        causal = self._causal(features, rows)
+        before = {n: f for n, f in features.items() if n in DESIGN or n == "policy"}
+        found = []
+        for name in features:
+            adjusted = before if name in causal else features
+            found += [e for e in _fit(y, adjusted, rows) if e.feature == name]
+        return [replace(e, causal=e.feature in causal) for e in found]
+
+
+def _columns(rows: pl.DataFrame, names: Sequence[str]) -> dict[str, tuple[list[str], Floats]]:
+    """Feature → names and columns, each deviating from its item's mean; those that do not vary within items fall away.
+
+    A category has a column for each level but the commonest. A number that is unknown in a row is left out altogether.
+    """
+    units = rows["unit"].to_list()
+    found = {}
+    for name in dict.fromkeys(names):
+        column = rows[(DESIGN | OBSERVED)[name]]
+        if name in NUMBERS:
+            if column.null_count() or not rows.height:
+                continue
+            terms, raw = [name], [np.log1p(column.to_numpy().astype(float))]
+        else:
+            levels = column.value_counts(sort=True).sort("count", column.name, descending=[True, False])[column.name]
+            terms = [f"{level}, against {levels[0]}" for level in levels[1:]]
+            raw = [(column == level).to_numpy().astype(float) for level in levels[1:]]
+        moved = [(t, within(r, units)) for t, r in zip(terms, raw, strict=True)]
+        kept = [(t, _scaled(m) if name in NUMBERS else m) for t, m in moved if np.abs(m).max() > 1e-9]
+        if kept:
+            found[name] = ([t for t, _ in kept], np.column_stack([m for _, m in kept]))
+    return found
+
+
+def _fit(y: Floats, features: Mapping[str, tuple[list[str], Floats]], rows: pl.DataFrame) -> list[_Effect]:
+    """Least squares with cluster-robust errors; columns that others determine are left out."""
+    import statsmodels.api as sm
+
+    terms = [(name, term) for name, (names, _) in features.items() for term in names]
+    design = np.column_stack([columns for _, columns in features.values()])
+    kept = _independent(design)
+    codes, count = cluster_codes(rows["source"].to_list(), len(y))
+    freedom = len(y) - rows["unit"].n_unique() - len(kept)
+    fit = sm.OLS(y, design[:, kept]).fit(cov_type="cluster", cov_kwds={"groups": codes}, use_t=True)
+    plain = sm.OLS(y, design[:, kept]).fit()
+    scale = math.sqrt((len(y) - len(kept)) / freedom)  # the items' constants take their degrees of freedom
+    ends = fit.conf_int()
+    return [
+        _Effect(
+            *terms[place], float(fit.params[i]), float(fit.bse[i]), float(ends[i][0]), float(ends[i][1]),
+            float(fit.pvalues[i]), float(plain.tvalues[i] / scale), freedom, False,
+        )
+        for i, place in enumerate(kept)
+        if count > 1
+    ]  # fmt: skip
+
+
+def _independent(design: Floats) -> list[int]:
+    kept: list[int] = []
+    for place in range(design.shape[1]):
+        if np.linalg.matrix_rank(design[:, [*kept, place]], tol=1e-8) > len(kept):
+            kept.append(place)
+    return kept
+
+
+def _crossed(rows: pl.DataFrame, column: str) -> bool:
+    """Whether at least nine in ten (policy, item) pairs have all levels that occur."""
+    levels = rows[column].n_unique()
+    per = rows.group_by("policy", "unit").agg(pl.n_unique(column).alias("levels"))["levels"].to_numpy()
+    return levels > 1 and bool((per == levels).mean() >= 0.9)
+
+
+def _scaled(values: Floats) -> Floats:
+    spread = float(values.std())
+    return values / spread if spread > 1e-12 else np.zeros_like(values)
+
+
+def _effects_table(effects: Sequence[_Effect]) -> ResultTable:
+    adjusted = holm({str(i): e.p for i, e in enumerate(effects)})
+    rows: list[tuple[Cell, ...]] = [
+        (e.feature, e.term, e.value, cell(e.se), cell(e.low), cell(e.high), cell(e.p), cell(adjusted[str(i)]),
+         "causal (randomised)" if e.causal else "associational", cell(robustness_value(e.t, e.freedom)),
+         e_value(e.value))
+        for i, e in enumerate(effects)
+    ]  # fmt: skip
+    header = ("feature", "term", "effect", "se", "low", "high", "p", "p corrected", "kind", "robustness", "e-value")
+    note = (
+        "Effects in standard deviations of the score within items; of a number, for one of log(1 + x). "
+        "Errors by source, p corrected by Holm. Robustness: what share of the rest of both, feature and score, an "
+        "unseen cause must explain to account for all of it. E-value: the least risk ratio with both that it needs."
+    )
+    return ResultTable("effects", "Effects", header, tuple(rows), note)
+
+
+def _shares_table(shares: Mapping[str, float], whole: float, causal: set[str]) -> ResultTable:
+    rows = tuple(
+        (name, share, "causal (randomised)" if name in causal else "associational")
+        for name, share in sorted(shares.items(), key=lambda pair: -pair[1])
+    )
+    note = "Shapley's division of the R² within items: each feature's mean gain over all orders of entering."
+    header = ("feature", "share of variance", "kind")
+    return ResultTable("shares", "Share of the variance within items", header, (*rows, ("all", whole, "")), note)
+
+
+def _adjustment(features: Iterable[str], causal: set[str]) -> str:
+    named = list(features)
+    told = f"Declared before: {', '.join(named)}; constants for items. "
+    if causal:
+        told += f"Randomised: {', '.join(sorted(causal))}, adjusted for each other and the policy only. "
+    rest = [name for name in named if name not in causal]
+    return told + (f"Associational, adjusted for all the others: {', '.join(rest)}." if rest else "")
+
+
+def _plot(effects: Sequence[_Effect]) -> IntervalPlot:
+    points = [
+        Point(e.value, 0.0, cell(e.low), cell(e.high),
+              label=e.term if e.term == e.feature else f"{e.feature}: {e.term}", solid=e.causal)
+        for e in effects
+    ]  # fmt: skip
+    caption = "Filled: randomised. Hollow: associational, whatever it is adjusted for."
+    return IntervalPlot("effects", "Effects", caption, points, "standard deviations within items", null=0.0)

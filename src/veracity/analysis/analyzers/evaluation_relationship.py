@@ -1,0 +1,179 @@
+"""Do two metrics of the same reasoning go together, and is that more than length, domain or noise?
+
+Values are turned so that higher is better (metrics without a better side stay as they are). Nothing here was
+randomised: whatever goes together may do so for a third reason, and the words say so. What a change of one metric does
+to another is a question for an intervention (`training_causal_effect`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Literal
+
+import numpy as np
+import polars as pl
+from pydantic import Field
+
+from veracity.analysis.base import Analyzer, analyzer
+from veracity.analysis.scores import RunTables
+from veracity.analysis.wording import ESTIMATE, cell, estimate_cells, sign
+from veracity.core.config import Settings
+from veracity.core.estimate import Estimate
+from veracity.core.finding import Finding, Place, Plot, Point, ResultTable, ScatterPlot
+from veracity.stats.agreement import icc_retest
+from veracity.stats.cluster import Floats
+from veracity.stats.correlation import disattenuated, fisher_interval, pearson, residuals, spearman, within
+
+ASSOCIATION = (
+    "Associational: neither metric was set by the experimenter, so a correlation may come from a third cause (a harder "
+    "item, a longer answer, an abler model). It says nothing on what changing one would do to the other."
+)
+KEY = ("run", "policy", "mode", "system", "domain", "item", "source", "unit", "replicate")
+"""What two metrics of one trajectory share. Metrics about items join those of the item's trajectories by replicate."""
+
+
+class RelationshipOptions(Settings):
+    """Which metrics to relate."""
+
+    metrics: list[str] = Field(
+        default=[], description="Metrics, with their configuration where they have several; all by default."
+    )
+    minimum: int = Field(default=10, ge=4, description="Fewest shared rows of a pair; below, it is counted only.")
+
+
+@dataclass(frozen=True)
+class _Both:
+    """Two metrics on the trajectories that have both."""
+
+    rows: pl.DataFrame
+    x: Floats
+    y: Floats
+    sources: list[str]
+
+
+@analyzer("evaluation_relationship")
+class EvaluationRelationship(Analyzer):
+    """Which metrics go together, and is it more than length, domain and noise?"""
+
+    Options = RelationshipOptions
+
+    def on_run(self, run: RunTables, scores: pl.DataFrame) -> Iterable[Finding]:
+        """All pairs of metrics of one run."""
+        return self._relate(scores, "run", f"run-{run.name}")
+
+    def across(self, runs: Sequence[RunTables], scores: pl.DataFrame) -> Iterable[Finding]:
+        """All pairs over all runs; nothing with one run."""
+        return self._relate(scores, "across", "ALL") if len(runs) > 1 else []
+
+    def _relate(self, scores: pl.DataFrame, scale: Literal["run", "across"], model: str) -> list[Finding]:
+        ok = scores.filter(pl.col("status") == "ok")
+        names = self.options.metrics or sorted(set(ok["algorithm"]))
+        found, few = [], []
+        for first, second in combinations(names, 2):
+            both = _both(ok, first, second)
+            if both.rows.height < self.options.minimum:
+                few.append((first, second, both.rows.height))
+                continue
+            table = self._table(ok, both, first, second)
+            plots = [_scatter(both, first, second)]
+            place = Place(f"{first}~{second}", model=model)
+            found.append(
+                Finding(self.name, scale, place, f"{first} and {second}", [table], plots, [ASSOCIATION])
+            )  # fmt: skip
+        if few:
+            rows = tuple((*pair, "insufficient") for pair in few)
+            table = ResultTable("insufficient", "Pairs with too few rows", ("first", "second", "rows", "status"), rows)
+            found.append(Finding(self.name, scale, Place(model=model), "Pairs that were not related", [table]))
+        return found
+
+    def _table(self, ok: pl.DataFrame, both: _Both, first: str, second: str) -> ResultTable:
+        seed, resamples = self.seed, self.resamples
+        x, y, sources = both.x, both.y, both.sources
+        units, controls = both.rows["unit"].to_list(), _controls(both.rows)
+        plain = pearson(x, y, sources, seed=seed, resamples=resamples)
+        rows = [
+            ("Pearson", plain),
+            ("Spearman", spearman(x, y, sources, seed=seed, resamples=resamples)),
+            ("Pearson within items", pearson(within(x, units), within(y, units), sources, seed=seed,
+                                             resamples=resamples)),
+            ("partial, given length and domain", pearson(residuals(x, controls), residuals(y, controls), sources,
+                                                         seed=seed, resamples=resamples)),
+        ]  # fmt: skip
+        rows.append(("between policies", self._between(both)))
+        cells = [(name, *estimate_cells(one)) for name, one in rows]
+        reliable = [_reliability(ok, name) for name in (first, second)]
+        cells.append(
+            ("disattenuated", cell(disattenuated(plain.value, *reliable)), *[None] * 3, plain.n, plain.clusters)
+        )
+        note = (
+            "Intervals by source. Within items: what is left when items differ for both alike. Disattenuated: Pearson "
+            "over the root of the retest reliabilities "
+            f"({', '.join('unknown' if np.isnan(r) else f'{r:.2f}' for r in reliable)}), empty where one is unknown or "
+            "not positive. Between policies: means by policy, Fisher's interval, from three policies on."
+        )
+        return ResultTable("correlations", "Correlations", ("correlation", *ESTIMATE), tuple(cells), note)
+
+    def _between(self, both: _Both) -> Estimate:
+        """Of the means by policy; policies are few and are resampled as they are."""
+        means = (
+            both.rows.with_columns(x=pl.Series(both.x), y=pl.Series(both.y))
+            .group_by("policy", maintain_order=True)
+            .agg(pl.col("x", "y").mean())
+        )
+        x, y = means["x"].to_numpy(), means["y"].to_numpy()
+        nothing = Estimate(np.nan, np.nan, np.nan, np.nan, 0, 0, "neither", 0.0)
+        if len(x) < 3 or np.ptp(x) == 0 or np.ptp(y) == 0:
+            return nothing
+        r = float(np.corrcoef(x, y)[0, 1])
+        return Estimate(r, np.nan, *fisher_interval(r, len(x)), len(x), len(x), "neither", 0.0)
+
+
+def _both(ok: pl.DataFrame, first: str, second: str) -> _Both:
+    sides = [ok.filter(pl.col("algorithm") == name) for name in (first, second)]
+    columns = list(KEY)
+    if all(side["trajectory"].null_count() == 0 for side in sides):
+        columns = ["run", "trajectory"]
+    further = [pl.first(c) for c in ("policy", "domain", "source", "unit", "words") if c not in columns]
+    meant = [
+        side.group_by(columns, maintain_order=True).agg(pl.col("value").mean(), pl.first("direction"), *more)
+        for side, more in zip(sides, (further, []), strict=True)
+    ]
+    rows = meant[0].join(meant[1], on=columns, how="inner", maintain_order="left", suffix="_second")
+    x, y = (
+        rows[f"value{end}"].to_numpy() * np.array([sign(d) or 1 for d in rows[f"direction{end}"]])
+        for end in ("", "_second")
+    )
+    return _Both(rows, x, y, rows["source"].to_list())
+
+
+def _controls(rows: pl.DataFrame) -> Floats:
+    """Log length, where it is known for all rows, and domains."""
+    columns = [np.zeros(rows.height)]
+    if rows["words"].null_count() == 0:
+        columns.append(np.log1p(rows["words"].to_numpy()))
+    domains = sorted(set(rows["domain"]))
+    columns += [(rows["domain"] == domain).to_numpy().astype(float) for domain in domains[1:]]
+    return np.column_stack(columns)
+
+
+def _reliability(ok: pl.DataFrame, name: str) -> float:
+    one = ok.filter(pl.col("algorithm") == name)
+    subjects = one.select(pl.format("{} {} {} {}", "unit", "policy", "mode", "system").alias("s"))["s"].to_list()
+    return icc_retest(one["value"].to_numpy(), subjects)
+
+
+def _scatter(both: _Both, first: str, second: str) -> Plot:
+    """Each trajectory, at most 600 of them, evenly taken; the line is of all."""
+    step = max(1, both.rows.height // 600)
+    points = [
+        Point(float(y), float(x), group=policy)
+        for x, y, policy in zip(both.x[::step], both.y[::step], both.rows["policy"].to_list()[::step], strict=True)
+    ]
+    line = None
+    if np.ptp(both.x) > 0:
+        slope, intercept = np.polyfit(both.x, both.y, 1)
+        line = (float(intercept), float(slope))
+    caption = "One point a trajectory, turned so that up and right are better; the line is of all of them."
+    return ScatterPlot("scatter", "Trajectories", caption, points, first, second, line)

@@ -1,0 +1,197 @@
+"""Which policy is better at what a metric measures, by how much, how sure is that, and is the score itself sound?
+
+Pairs are compared on the items that both have, ratings come from who is better on each item, and ranks have intervals.
+Soundness is asked of the score: do two halves of the items order the policies alike (split-half), does a policy that
+reasons again get the same value (retest), and does the order agree with a public table of ratings (`arena`)?
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Literal
+
+import numpy as np
+import polars as pl
+from pydantic import Field
+
+from veracity.analysis.base import Analyzer, analyzer
+from veracity.analysis.external_ratings import ArenaRow, arena_plots, arena_table
+from veracity.analysis.rating import PairedChange, Standing, UnitMeans, changes, groups, means, standings
+from veracity.analysis.scores import RunTables, Setup, setups, unit_means
+from veracity.analysis.wording import ESTIMATE, better, cell, estimate_cells, left_out, point
+from veracity.core.config import Settings
+from veracity.core.errors import ConfigError
+from veracity.core.estimate import Estimate
+from veracity.core.finding import Finding, IntervalPlot, Place, Plot, Point, ResultTable, ScatterPlot
+from veracity.stats.agreement import icc_retest, split_half
+
+
+class ComparisonOptions(Settings):
+    """What to compare policies with, and how to show them."""
+
+    x: Literal["none", "name", "size"] = Field(
+        default="none", description="Horizontal axis of a plot of ratings: names in order, or parameters."
+    )
+    sizes: dict[str, float] = Field(default={}, description="Parameters in billions, by policy; for x=size.")
+    groups: dict[str, str] = Field(default={}, description="Policy to group; groups share a colour.")
+    arena: list[ArenaRow] = Field(default=[], description="A public table of ratings: model, score, low, high.")
+    aliases: dict[str, str] = Field(default={}, description="Policy to its exact name in the table of ratings.")
+    drop: list[str] = Field(
+        default=[],
+        description="Policies to leave out of a second correlation with the ratings; the one with all is shown too.",
+    )
+
+
+@analyzer("performance_comparison")
+class PerformanceComparison(Analyzer):
+    """Which policy is better, by how much, and is the score sound?"""
+
+    Options = ComparisonOptions
+
+    def on_run(self, run: RunTables, scores: pl.DataFrame) -> Iterable[Finding]:
+        """The policies of one run, on each of its setups."""
+        for setup in setups(scores):
+            yield from self._compare(replace(setup.place, model=f"run-{run.name}"), "run", setup.scores)
+
+    def on_setup(self, setup: Setup) -> Iterable[Finding]:
+        """The policies of all runs in one setup; nothing where that is one run, which was compared already."""
+        if setup.scores["run"].n_unique() > 1:
+            yield from self._compare(setup.place, "setup", setup.scores)
+
+    def across(self, runs: Sequence[RunTables], scores: pl.DataFrame) -> Iterable[Finding]:
+        """The policies over all domains, modes and prompts of a metric; an item in two modes is two items."""
+        apart = scores.with_columns(unit=pl.format("{} {} {}", "unit", "mode", "system"))
+        for (algorithm,), own in sorted(apart.group_by("algorithm", maintain_order=True), key=lambda p: str(p[0])):
+            if own.select("domain", "mode", "system").n_unique() > 1:
+                yield from self._compare(Place(str(algorithm)), "across", own)
+
+    def _compare(self, place: Place, scale: Literal["run", "setup", "across"], scores: pl.DataFrame) -> list[Finding]:
+        direction = scores["direction"][0]
+        wide = unit_means(scores)
+        if wide.is_empty():
+            return []
+        units = UnitMeans.of(wide, direction)
+        draws = {"seed": self.seed, "resamples": self.resamples}
+        own = means(units, **draws)
+        pairs, order = changes(units, **draws), standings(units, **draws)
+        tables = [_means_table(own, direction), *_pairs_table(pairs), *_standings_table(order, pairs)]
+        tables.append(self._soundness(units, scores))
+        plots = _plots(own, pairs, order, direction)
+        plots += self._by_position(order, own, direction)
+        notes = [*left_out(scores)]
+        if self.options.arena:
+            rated = self._arena(own, direction)
+            tables.append(rated[0])
+            plots += rated[1]
+            notes += rated[2]
+        title = f"{place.algorithm}: {len(units.policies)} policies ({better(direction)})"
+        return [Finding(self.name, scale, place, title, tables, plots, notes)]
+
+    def _soundness(self, units: UnitMeans, scores: pl.DataFrame) -> ResultTable:
+        middle, low, high = split_half(units.values, units.sources, seed=self.seed, splits=min(self.resamples, 500))
+        ok = scores.filter(pl.col("status") == "ok")
+        rows = [("split-half, Spearman–Brown", "all", cell(middle), cell(low), cell(high), len(units.values))]
+        for policy in units.policies:
+            one = ok.filter(pl.col("policy") == policy)
+            again = icc_retest(one["value"].to_numpy(), one["unit"].to_list())
+            rows.append(("retest, ICC(1,1)", policy, cell(again), None, None, one.height))
+        note = (
+            "Split-half: the median and 95 % of random halvings of the sources; it needs three policies. Retest: what "
+            "share of the variance of one value is not chance; it needs replicates."
+        )
+        header = ("reliability", "policy", "value", "low", "high", "rows")
+        return ResultTable("soundness", "Is the score sound?", header, tuple(rows), note)
+
+    def _by_position(self, order: list[Standing], own: dict[str, Estimate], direction: str) -> list[Plot]:
+        """Ratings against size or names."""
+        options = self.options
+        if options.x == "none" or not order:
+            return []
+        if options.x == "size":
+            if lacking := [one.policy for one in order if one.policy not in options.sizes]:
+                raise ConfigError(f"performance_comparison: x=size needs sizes.{lacking[0]}, in billions of parameters")
+            places = {one.policy: options.sizes[one.policy] for one in order}
+        else:
+            places = {name: float(i) for i, name in enumerate(sorted(one.policy for one in order), start=1)}
+        points = [
+            point(one.policy, one.rating, x=places[one.policy], group=options.groups.get(one.policy, ""))
+            for one in order
+        ]
+        by_size = options.x == "size"
+        label = "parameters, billions" if by_size else "policies in the order of their names"
+        spread = by_size and max(places.values()) > 10 * min(places.values()) > 0
+        caption = "Elo from wins on shared items, with 95 % intervals by source."
+        return [
+            ScatterPlot("by_position", "Rating by size" if by_size else "Ratings", caption, points, label,
+                        "Elo", log_x=spread)
+        ]  # fmt: skip
+
+    def _arena(self, own: dict[str, Estimate], direction: str) -> tuple[ResultTable, list[Plot], list[str]]:
+        options = self.options
+        if unknown := sorted(set(options.drop) - set(own)):
+            raise ConfigError(f"performance_comparison.drop: {unknown[0]!r} is no policy here: {', '.join(own)}")
+        rated, table = arena_table(own, direction, options.arena, options.aliases, options.drop)
+        notes = []
+        if lacking := sorted(set(own) - {one.policy for one in rated}):
+            notes.append(f"Not in the table of ratings under an exact name or alias: {', '.join(lacking)}.")
+        if options.drop:
+            notes.append(
+                f"Left out by hand from the second correlation: {', '.join(options.drop)}. Choosing points by what "
+                "they do to a correlation makes it mean less; the first figure has them all."
+            )
+        return table, arena_plots(rated, direction), notes
+
+
+def _means_table(own: dict[str, Estimate], direction: str) -> ResultTable:
+    rows = tuple((policy, *estimate_cells(one)) for policy, one in own.items())
+    note = f"Mean over a policy's items, intervals by source; {better(direction)}."
+    return ResultTable("means", "Means", ("policy", *ESTIMATE), rows, note)
+
+
+def _pairs_table(pairs: list[PairedChange]) -> list[ResultTable]:
+    if not pairs:
+        return []
+    rows = tuple(
+        (f"{p.second} − {p.first}", *estimate_cells(p.change), cell(p.p_value), cell(p.adjusted), p.winner or "–")
+        for p in pairs
+    )
+    note = "On shared items. p of swapping the two within sources; corrected by Holm over the pairs of this table."
+    header = ("pair", *ESTIMATE, "p", "p corrected", "better")
+    return [ResultTable("differences", "Paired differences", header, rows, note)]
+
+
+def _standings_table(order: list[Standing], pairs: list[PairedChange]) -> list[ResultTable]:
+    if not order:
+        return []
+    letters = groups([one.policy for one in order], pairs)
+    rows = tuple(
+        (o.policy, *estimate_cells(o.rating), o.rank, o.rank_low, o.rank_high, o.best, letters[o.policy]) for o in order
+    )
+    note = (
+        "Elo: Bradley–Terry strengths from who is better on each item (a tie is half a win), mean 1000, one drawn "
+        "match added to each pair. Ranks are by the mean on items that all have. Policies that share a letter "
+        "were not told apart."
+    )
+    header = ("policy", *ESTIMATE, "rank", "rank low", "rank high", "share first", "group")
+    return [ResultTable("standings", "Ratings and ranks", header, rows, note)]
+
+
+def _plots(own: dict[str, Estimate], pairs: list[PairedChange], order: list[Standing], direction: str) -> list[Plot]:
+    by_mean = sorted(
+        own.items(), key=lambda pair: (np.nan_to_num(pair[1].value), pair[0]), reverse=direction != "lower"
+    )
+    caption = f"Mean over items with its 95 % interval by source; {better(direction)}."
+    plots: list[Plot] = [IntervalPlot("means", "Means", caption, [point(p, one) for p, one in by_mean], "mean")]
+    if pairs and len(pairs) <= 28:
+        shown = [point(f"{p.second} − {p.first}", p.change, solid=p.adjusted < 0.05) for p in pairs]
+        caption = "On shared items; filled where the difference remains after Holm's correction."
+        plots.append(IntervalPlot("differences", "Paired differences", caption, shown, "difference", null=0.0))
+    if order:
+        caption = "Elo from wins on shared items, with 95 % intervals by source."
+        shown = [point(one.policy, one.rating) for one in order]
+        plots.append(IntervalPlot("ratings", "Ratings", caption, shown, "Elo", null=1000.0))
+        caption = "Rank by mean, 1 is best, with 95 % of the ranks in resampled sources."
+        shown = [Point(one.rank, 0.0, one.rank_low, one.rank_high, label=one.policy) for one in order]
+        plots.append(IntervalPlot("ranks", "Ranks", caption, shown, "rank"))
+    return plots

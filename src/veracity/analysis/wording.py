@@ -1,0 +1,57 @@
+"""How estimates stand in tables, and the sentences that several analyzers need."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import polars as pl
+
+from veracity.core.estimate import Estimate
+from veracity.core.finding import Cell, Point
+
+ESTIMATE = ("value", "se", "low", "high", "n", "sources")
+"""Columns of an estimate."""
+
+
+def cell(value: float) -> float | None:
+    """The number, or nothing where there is none."""
+    return float(value) if math.isfinite(value) else None
+
+
+def estimate_cells(estimate: Estimate) -> tuple[Cell, ...]:
+    """The columns of `ESTIMATE`."""
+    numbers = (estimate.value, estimate.se, estimate.ci_low, estimate.ci_high)
+    return (*(cell(number) for number in numbers), estimate.n, estimate.clusters)
+
+
+def point(label: str, estimate: Estimate, *, x: float = 0.0, group: str = "", solid: bool = True) -> Point:
+    """The estimate in a plot."""
+    ends = cell(estimate.ci_low), cell(estimate.ci_high)
+    return Point(estimate.value, x, *ends, label=label, group=group, solid=solid)
+
+
+def better(direction: str) -> str:
+    """`higher is better`, `lower is better`, or that neither is."""
+    return "neither way is better" if direction == "neither" else f"{direction} is better"
+
+
+def sign(direction: str) -> int:
+    """1 where higher is better, −1 where lower is, 0 where neither."""
+    return {"higher": 1, "lower": -1}.get(direction, 0)
+
+
+def left_out(scores: pl.DataFrame) -> tuple[str, ...]:
+    """What has no value, by its reason; nothing where every row has one."""
+    counts = {k: v for k, v in scores["status"].value_counts(sort=True).iter_rows() if k != "ok"}
+    if not counts:
+        return ()
+    told = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in counts.items())
+    return (f"Of {scores.height} rows, {sum(counts.values())} have no value and are in no number here: {told}.",)
+
+
+def json_lines(rows: Iterable[Mapping[str, Any]]) -> str:
+    """One JSON object a line."""
+    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
