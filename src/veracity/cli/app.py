@@ -14,6 +14,7 @@ from typer.core import TyperGroup
 
 from veracity import __version__
 from veracity.cli import (
+    analyze,
     batches,
     compare,
     doctor,
@@ -74,6 +75,8 @@ app.command(context_settings={"allow_extra_args": True, "allow_interspersed_args
 app.command()(runs.report)
 app.command("runs")(runs.list_runs)
 app.command()(compare.compare)
+app.command()(analyze.analyze)
+app.command("analyzers")(analyze.list_analyzers)
 app.add_typer(world.app, name="world")
 app.add_typer(tiny.app, name="tiny")
 app.add_typer(sweep.app, name="sweep")
