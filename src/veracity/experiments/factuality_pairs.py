@@ -20,7 +20,7 @@ from veracity.judging.win_rate import PairVerdict, PairwiseSettings, judge_pair
 if TYPE_CHECKING:
     import polars as pl
 
-    from veracity.experiments.factuality_bench import Worker
+    from veracity.experiments.desk import Works
     from veracity.experiments.factuality_settings import LongSettings
 
 AROUND = 900
@@ -59,7 +59,7 @@ def pairs_of(replies: pl.DataFrame, problems: Sequence[Problem], against: str) -
             yield Pair(by_id[item], arm, against, sample, reply, reference[item, sample])
 
 
-def judged_pairs(worker: Worker, problems: Sequence[Problem], replies: pl.DataFrame, against: str) -> pl.DataFrame:
+def judged_pairs(worker: Works, problems: Sequence[Problem], replies: pl.DataFrame, against: str) -> pl.DataFrame:
     """The table of pairs (`veracity.metrics.win_rate.PAIRS`)."""
     from veracity.metrics.win_rate import PAIRS
 

@@ -39,6 +39,10 @@ def write_report(run_folder: Path) -> Path:
         from veracity.report.klcf import write_klcf_report
 
         return write_klcf_report(run_folder)
+    if experiment_name(run_folder) == "truthful-training":
+        from veracity.report.methods import write_methods_report
+
+        return write_methods_report(run_folder)
     from veracity.report import page
 
     return page.write_report(run_folder)
@@ -62,6 +66,10 @@ def print_summary(run_folder: Path, console: Console) -> None:
         from veracity.report.klcf import print_klcf_summary
 
         return print_klcf_summary(run_folder, console)
+    if experiment_name(run_folder) == "truthful-training":
+        from veracity.report.methods import print_methods_summary
+
+        return print_methods_summary(run_folder, console)
     from veracity.report import terminal
 
     return terminal.print_summary(run_folder, console)
