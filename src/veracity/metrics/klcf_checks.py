@@ -12,7 +12,6 @@ from typing import Literal
 
 from veracity.core.estimate import Estimate
 from veracity.metrics.checks import Check
-from veracity.metrics.wording import points
 
 Differences = Mapping[str, Estimate]
 """Measure → its difference, arm minus start."""
@@ -25,7 +24,7 @@ def both_rise_check(arm: str, start: str, differences: Differences) -> Check:
     numbers = {"recall": recall, "precision": precision}
     if not recall.n or not precision.n:
         return Check(name, None, numbers, "No answer has claims and a checklist.")
-    sentence = f"Against {start}, recall changes by {points(recall)} and precision by {points(precision)}."
+    sentence = f"Against {start}, recall changes by {tenths(recall)} and precision by {tenths(precision)}."
     return Check(name, recall.ci_low > 0 and precision.ci_low > 0, numbers, sentence)
 
 
@@ -37,6 +36,14 @@ def length_check(arm: str, start: str, differences: Differences, wanted: Literal
         return Check(name, None, {"words": words}, "There are no answers.")
     passed = words.ci_high < 0 if wanted == "shorter" else words.ci_low > 0
     return Check(name, passed, {"words": words}, f"Against {start}, answers change by {_words(words)}.")
+
+
+def tenths(change: Estimate) -> str:
+    """A difference of shares where tenths of a point count: `+1.2 points [+0.3, +2.1]`; `not measured` without rows."""
+    if not change.n:
+        return "not measured"
+    value, low, high = (100 * x for x in (change.value, change.ci_low, change.ci_high))
+    return f"{value:+.1f} points [{low:+.1f}, {high:+.1f}]".replace("-", "−")
 
 
 def _words(change: Estimate) -> str:

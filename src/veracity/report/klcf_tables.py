@@ -6,7 +6,8 @@ import polars as pl
 
 from veracity.core.estimate import Estimate
 from veracity.metrics.checklist_verifier import SUFFICIENT
-from veracity.metrics.wording import percent, points, share
+from veracity.metrics.klcf_checks import tenths
+from veracity.metrics.wording import percent, share
 from veracity.report.klcf_contents import KlcfContents, label
 from veracity.report.tables import Table
 from veracity.rewards import dominant
@@ -25,8 +26,8 @@ def headline(contents: KlcfContents) -> str:
         )
         told.append(
             f"{label(arm)} says {share(after[0].value)} of what the base model knows about people outside its "
-            f"training ({label(contents.start)}: {share(before[0].value)}; {points(recall)}), and "
-            f"{share(after[1].value)} of its claims are right ({share(before[1].value)}; {points(precision)})."
+            f"training ({label(contents.start)}: {share(before[0].value)}; {tenths(recall)}), and "
+            f"{share(after[1].value)} of its claims are right ({share(before[1].value)}; {tenths(precision)})."
         )
     for arm in contents.trained[1:]:
         words = contents.change(arm, "words")
@@ -68,7 +69,7 @@ def change_table(contents: KlcfContents) -> Table | None:
     rows = []
     for arm in contents.trained:
         for seed in (None, *(contents.seeds if len(contents.seeds) > 1 else ())):
-            shares = [points(contents.change(arm, m, seed)) for m in ("recall", "precision")]
+            shares = [tenths(contents.change(arm, m, seed)) for m in ("recall", "precision")]
             facts = [_signed(contents.change(arm, m, seed), 2) for m in ("right", "wrong")]
             name = label(arm) + ("" if seed is None else f", seed {seed}")
             rows.append([name, *shares, *facts, _signed(contents.change(arm, "words", seed), 1)])
