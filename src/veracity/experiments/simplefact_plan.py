@@ -110,7 +110,7 @@ def _asked(settings: SimpleFactSettings, sources: int) -> Iterator[Expected]:
 
 
 def simplefact_rehearsal(settings: SimpleFactSettings, cast: Understudies) -> SimpleFactSettings:
-    """Few questions of each source, two steps a reward; a random model keeps no form, so answers are read as they are."""
+    """Few questions of each source, two steps a reward; random texts keep no form, so they are read as they are."""
     if settings.questions.family != "plain":
         cast.changes["questions.family"] = f"{settings.questions.family} → plain: random texts keep no form"
     changes: dict[str, Any] = {
