@@ -1,6 +1,16 @@
 """Graders: programs from one answer to one reward, each with its form for OpenAI's graders API."""
 
 from veracity.judging.graders.base import GRADERS, Graded, Grader, GraderStatus, open_grader, openai_item
+from veracity.judging.graders.openai_spec import grader_from_spec
 from veracity.judging.graders.python_brier import asking_for_belief
 
-__all__ = ["GRADERS", "Graded", "Grader", "GraderStatus", "asking_for_belief", "open_grader", "openai_item"]
+__all__ = [
+    "GRADERS",
+    "Graded",
+    "Grader",
+    "GraderStatus",
+    "asking_for_belief",
+    "grader_from_spec",
+    "open_grader",
+    "openai_item",
+]
