@@ -13,7 +13,7 @@ from veracity.core.requests import Generate, Retrieve, Sampling, user
 from veracity.engine import Expected, Plan, plan_requests
 from veracity.engine.abilities import check, player
 from veracity.experiments.desk import POLICY, policy_of, start_folder
-from veracity.experiments.facttune_settings import FactTuneSettings
+from veracity.experiments.facttune_settings import FactTuneSettings, PeopleSettings
 from veracity.experiments.factuality_bench import ledger_file, open_roles
 from veracity.experiments.factuality_plan import CLAIMS, JUDGED, MODELLESS, SENTENCES
 from veracity.experiments.judged_samples import JudgingSettings
@@ -69,14 +69,7 @@ def _later(settings: FactTuneSettings, trained: int, tested: int, first: Generat
 
 def facttune_outlook(settings: FactTuneSettings) -> Outlook:
     """Trainings, samples and judgements of a run, where the numbers of prompts are set; else the domain is read."""
-    from veracity.experiments.facttune import gather_people
-
-    people = settings.people
-    if people.train is None or people.test is None:
-        found = gather_people(people)
-        train, tested = len(found.train), len(found.test) + len(found.unmet)
-    else:
-        train, tested = people.train, people.test + people.unmet
+    train, tested = people_counts(settings.people)
     drawn, seeds = settings.sampling, len(settings.seeds)
     samples = train * drawn.n
     pairs = train * (drawn.n * (drawn.n - 1) // 2 if settings.pairs.mode == "all" else drawn.n - 1)
@@ -106,6 +99,16 @@ def facttune_outlook(settings: FactTuneSettings) -> Outlook:
         items=tested,
         corpus=settings.roles.corpus or "no corpus",
     )
+
+
+def people_counts(people: PeopleSettings) -> tuple[int, int]:
+    """Prompts to train on and to test; the domain is read only where the settings do not say."""
+    if people.train is not None and people.test is not None:
+        return people.train, people.test + people.unmet
+    from veracity.experiments.facttune import gather_people
+
+    found = gather_people(people)
+    return len(found.train), len(found.test) + len(found.unmet)
 
 
 def _answers(settings: FactTuneSettings, tested: int) -> int:

@@ -28,6 +28,7 @@ from veracity.experiments.judged_samples import groups_of, judged_stage
 from veracity.experiments.klcf_checklists import check_settings, checklist_rows, checklists, claim_key, with_checklists
 from veracity.experiments.klcf_checklists import texts_of as wordings_of
 from veracity.experiments.klcf_outcome import conclude
+from veracity.experiments.klcf_plan import klcf_outlook, klcf_rehearsal
 from veracity.experiments.klcf_settings import KlcfSettings
 from veracity.experiments.klcf_training import Trained, part_rows, step_rows, train_seed
 from veracity.experiments.registry import experiment
@@ -44,7 +45,7 @@ TEST_SEED = 1_000_000
 """Evaluation draws from other streams of noise than training."""
 
 
-@experiment("klcf", KlcfSettings)
+@experiment("klcf", KlcfSettings, outlook=klcf_outlook, rehearsal=klcf_rehearsal)
 def run_klcf(settings: KlcfSettings, run: Run, console: Console) -> None:
     """Reward what the base model knows and only that (GRPO on fact checklists and a truthfulness model)."""
     started, people = time.monotonic(), gather_people(settings.people)
