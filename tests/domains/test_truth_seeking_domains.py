@@ -19,6 +19,7 @@ from veracity.domains import SHARES, domain_spec, open_domain, provenance_of
 from veracity.domains.forecast_worlds import elo, forecast
 from veracity.domains.forecasting import without_quotes
 from veracity.domains.submissions import accept_probability
+from veracity.judging.beliefs import BeliefSettings, belief_queries, read_beliefs
 from veracity.judging.prompting import render
 from veracity.models.simulated import POLICIES, SimulatedAgent
 from veracity.reasoning import ReasoningSettings, open_mode
@@ -203,6 +204,11 @@ def bayesian() -> SimulatedAgent:
     return SimulatedAgent("sim/bayesian", POLICIES.get("bayesian")(facts="world-11-600"))
 
 
+@pytest.fixture(scope="module")
+def judge() -> SimulatedAgent:
+    return SimulatedAgent("sim/judge", POLICIES.get("judge")(facts="world-11-600"))
+
+
 @pytest.mark.parametrize("spec", ["evidence?n=40", "forecasting?reports=3&n=42", "cmv-binary?variants=1"])
 def test_the_bayesian_states_the_true_probability(spec: str, bayesian: SimulatedAgent) -> None:
     for problem in everything(spec):
@@ -216,7 +222,9 @@ def test_the_bayesian_states_the_true_probability(spec: str, bayesian: Simulated
 
 
 @pytest.mark.parametrize("spec", ["evidence?n=40", "forecasting?reports=3&n=42", "cmv-binary?variants=1"])
-def test_the_bayesian_thinks_step_by_step_to_the_likelier_option(spec: str, bayesian: SimulatedAgent) -> None:
+def test_the_bayesian_thinks_step_by_step_to_the_likelier_option(
+    spec: str, bayesian: SimulatedAgent, judge: SimulatedAgent
+) -> None:
     for problem in everything(spec):
         program = open_mode("chain_of_thought").run(
             problem, ReasoningSettings(sampling=Sampling(temperature=0, max_tokens=512))
@@ -231,6 +239,14 @@ def test_the_bayesian_thinks_step_by_step_to_the_likelier_option(spec: str, baye
             letter = "AB"[trajectory.order.index(0 if truth > 0.5 else 1)]
             assert trajectory.answer.endswith(f"\n\nAnswer: {letter}")
         assert len(trajectory.steps) >= 3  # a prior, evidence, an answer
+        for query in belief_queries(trajectory, BeliefSettings(priors=())):  # a judge reads beliefs off the words alone
+            reader = read_beliefs(query)
+            asked = next(reader)
+            assert isinstance(asked, list)
+            with pytest.raises(StopIteration) as end:
+                reader.send([ask(judge, request) for request in asked])
+            (*_, reading) = end.value.value
+            assert not reading.last or reading.probability == pytest.approx(truth, abs=6e-5)
 
 
 # --- published schemas -----------------------------------------------------------------------------------------------

@@ -35,7 +35,7 @@ from veracity.models.simulated.policy import Policy
 from veracity.models.simulated.reading import read
 from veracity.models.simulated.scoring import score
 
-PROTOCOL = 4
+PROTOCOL = 5
 """Raised whenever any policy reads or speaks differently, so that recorded replies are not taken for its own."""
 
 

@@ -9,7 +9,8 @@ from veracity.models.simulated.case import Case
 from veracity.models.simulated.evidence import Beliefs, Evidence, normalised, same
 from veracity.models.simulated.policy import POLICIES, Policy
 
-STATED = re.compile(r"(?:\bI put |, (?!I put )| and )(?P<name>[^,\n]+?) at (?P<p>[01]\.\d{4})")
+STATED = re.compile(r"(?:\bI put |, | and )(?P<name>(?:(?!\bI put )[^,\n])+?) at (?P<p>[01]\.\d{4})")
+"""A belief in a hypothesis; what stands before `I put` in the same sentence is no part of its name."""
 
 
 @POLICIES.register("judge")
