@@ -16,7 +16,7 @@ from pydantic import Field
 from veracity.core.errors import ConfigError
 from veracity.core.problem import Problem
 from veracity.domains.base import domain
-from veracity.domains.dataset import DatasetRow, Text, bundled, problems_of, read_rows, validated_row
+from veracity.domains.dataset import DatasetRow, Place, Placed, Text, bundled, problems_of, read_rows, validated_row
 from veracity.domains.hub import HubSet
 from veracity.domains.provenance import WRITTEN, Provenance, stated
 
@@ -62,31 +62,30 @@ def cmv_free_form(
     given = HubSet(hub, part, config, revision)
     if not path and given == HubSet("", ""):
         return problems_of(PreferenceRow, _problem, *bundled(NAME, PreferenceRow))
-    source, placed = read_rows(NAME, PreferenceRow, path, given, PUBLISHED)
-    records = list(placed)
-    best = _best([validated_row(PreferenceRow, place, record) for place, record in records], share)
+    best = _best(read_rows(NAME, PreferenceRow, path, given, PUBLISHED)[1], share)
 
     def left_out(row: PreferenceRow) -> str:
         if not _of_this_forum(row):
             return "of other forums"
-        return "" if best.get(row.post_id) == (row.read_from.path, row.read_from.line) else "of lower score ratio"
+        return "" if best.get(row.post_id) == row.read_from else "of lower score ratio"
 
-    return problems_of(PreferenceRow, _problem, source, records, left_out)
+    # read twice: of several hundred thousand rows, few are kept
+    return problems_of(PreferenceRow, _problem, *read_rows(NAME, PreferenceRow, path, given, PUBLISHED), left_out)
 
 
 def _of_this_forum(row: PreferenceRow) -> bool:
     return row.domain.startswith("changemyview")
 
 
-def _best(rows: list[PreferenceRow], share: float) -> dict[str, tuple[object, int]]:
+def _best(placed: Placed, share: float) -> dict[str, Place]:
     """Where the row of each post that is kept stands."""
-    found: dict[str, PreferenceRow] = {}
-    for row in filter(_of_this_forum, rows):
-        if row.post_id not in found or row.score_ratio > found[row.post_id].score_ratio:
-            found[row.post_id] = row
-    ordered = sorted(found.values(), key=lambda row: (-row.score_ratio, row.post_id))
-    kept = ordered[: ceil(share * len(ordered) - 1e-9)]
-    return {row.post_id: (row.read_from.path, row.read_from.line) for row in kept}
+    found: dict[str, tuple[float, Place]] = {}
+    for place, record in placed:
+        row = validated_row(PreferenceRow, place, record)
+        if _of_this_forum(row) and (row.post_id not in found or row.score_ratio > found[row.post_id][0]):
+            found[row.post_id] = row.score_ratio, place
+    ordered = sorted(found, key=lambda post: (-found[post][0], post))
+    return {post: found[post][1] for post in ordered[: ceil(share * len(ordered) - 1e-9)]}
 
 
 def _problem(row: PreferenceRow) -> Problem:

@@ -202,25 +202,30 @@ def problems_of(
     Raises:
         DataError: for the first row that is wrong, left out or not, or whose id stood before.
     """
-    rows: Iterable[Row] = (validated_row(row, place, record) for place, record in records)
-    if left_out is not None:
-        judged = [(validated, left_out(validated)) for validated in rows]
-        rows = [validated for validated, why in judged if not why]
-        counts = Counter(why for _, why in judged if why)
-        source += "".join(f"; {count} rows left out: {why}" for why, count in sorted(counts.items()))
     seen: dict[str, Place] = {}
-    for validated in rows:
-        place, problem = validated.read_from, _problem(validated, problem_of)
+    found: list[Problem] = []
+    reasons: Counter[str] = Counter()
+    for place, record in records:
+        validated = validated_row(row, place, record)
+        if left_out is not None and (why := left_out(validated)):
+            reasons[why] += 1
+            continue
+        problem = _problem(validated, problem_of)
         if problem.id in seen and row.repeats:
             problem = replace(problem, id=f"{problem.id}-{place.line}")
         elif problem.id in seen:
-            first = seen[problem.id]
-            where = f"line {first.line}" + (f" of {first.path}" if first.path != place.path else "")
-            shown = problem.id if row.id_column else f"{problem.question:.60}"
-            complaint = f"{shown!r} stands already in {where}; keep one of them"
-            raise DataError(complaint, path=place.path, line=place.line, field=row.id_column or "question")
+            raise _repeated(row, problem, place, seen[problem.id])
         seen[problem.id] = place
-        yield replace(problem, source=source)
+        found.append(problem)
+    source += "".join(f"; {count} rows left out: {why}" for why, count in sorted(reasons.items()))
+    return (replace(problem, source=source) for problem in found)
+
+
+def _repeated(row: type[DatasetRow], problem: Problem, place: Place, first: Place) -> DataError:
+    where = f"line {first.line}" + (f" of {first.path}" if first.path != place.path else "")
+    shown = problem.id if row.id_column else f"{problem.question:.60}"
+    complaint = f"{shown!r} stands already in {where}; keep one of them"
+    return DataError(complaint, path=place.path, line=place.line, field=row.id_column or "question")
 
 
 def validated_row(row: type[Row], place: Place, record: Record) -> Row:
