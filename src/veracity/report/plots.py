@@ -8,6 +8,7 @@ from functools import singledispatch
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from veracity.core.finding import IntervalPlot, LinePlot, Point, ScatterPlot
 from veracity.report.style import GREEN, INK, NEVER, NEW, OLD, PURPLE, QUIET, SKY, drawing, new_figure
@@ -96,6 +97,7 @@ def _(plot: LinePlot) -> Figure | None:
         for place, (name, xs, ys) in enumerate(plot.lines):
             axes.plot(xs, ys, color=COLOURS[place % len(COLOURS)], label=name, linewidth=1.6)
         axes.axhline(0, color=INK, linewidth=0.9, zorder=1)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.set_xlabel(plot.x_label)
         axes.set_ylabel(plot.y_label)
         if 1 < len(plot.lines) <= MOST_GROUPS:

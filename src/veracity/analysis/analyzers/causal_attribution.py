@@ -37,6 +37,8 @@ NUMBERS = ("length_target", "length", "hedges", "questions")
 """Features that are numbers; they enter as log(1 + x)."""
 FREEDOM = 10
 """Fewest degrees of freedom of a fit."""
+INFLATED = 10.0
+"""Variance inflation from which a feature is not told apart from the others (Marquardt, 1970, Technometrics 12)."""
 
 
 class AttributionOptions(Settings):
@@ -64,7 +66,16 @@ class _Effect:
     p: float
     t: float
     freedom: float
+    inflation: float
+    """How much the other columns inflate its variance (VIF)."""
     causal: bool
+
+    @property
+    def kind(self) -> str:
+        """What may be said of it."""
+        if self.inflation > INFLATED:
+            return "not separable"
+        return "causal (randomised)" if self.causal else "associational"
 
 
 @analyzer("causal_attribution")
@@ -101,7 +112,7 @@ class CausalAttribution(Analyzer):
         shares = shapley_r_squared(y, {name: columns for name, (_, columns) in features.items()})
         whole = r_squared(y, np.column_stack([columns for _, columns in features.values()]))
         tables = [_effects_table(effects), _shares_table(shares, whole, self._causal(features, rows))]
-        notes = [*left_out(scores), _adjustment(features, self._causal(features, rows))]
+        notes = [*left_out(scores), _adjustment(self.options.features, features, self._causal(features, rows))]
         title = f"{place.algorithm}: what it depends on ({better(rows['direction'][0])})"
         return [Finding(self.name, scale, place, title, tables, [_plot(effects)], notes)]
 
@@ -162,7 +173,7 @@ def _fit(y: Floats, features: Mapping[str, tuple[list[str], Floats]], rows: pl.D
     return [
         _Effect(
             *terms[place], float(fit.params[i]), float(fit.bse[i]), float(ends[i][0]), float(ends[i][1]),
-            float(fit.pvalues[i]), float(plain.tvalues[i] / scale), freedom, False,
+            float(fit.pvalues[i]), float(plain.tvalues[i] / scale), freedom, _inflation(design[:, kept], i), False,
         )
         for i, place in enumerate(kept)
         if count > 1
@@ -193,17 +204,31 @@ def _effects_table(effects: Sequence[_Effect]) -> ResultTable:
     adjusted = holm({str(i): e.p for i, e in enumerate(effects)})
     rows: list[tuple[Cell, ...]] = [
         (e.feature, e.term, e.value, cell(e.se), cell(e.low), cell(e.high), cell(e.p), cell(adjusted[str(i)]),
-         "causal (randomised)" if e.causal else "associational", cell(robustness_value(e.t, e.freedom)),
-         e_value(e.value))
+         cell(e.inflation), e.kind, *_sensitivity(e))
         for i, e in enumerate(effects)
     ]  # fmt: skip
-    header = ("feature", "term", "effect", "se", "low", "high", "p", "p corrected", "kind", "robustness", "e-value")
+    header = ("feature", "term", "effect", "se", "low", "high", "p", "p corrected", "inflation", "kind", "robustness",
+              "e-value")  # fmt: skip
     note = (
         "Effects in standard deviations of the score within items; of a number, for one of log(1 + x). "
         "Errors by source, p corrected by Holm. Robustness: what share of the rest of both, feature and score, an "
-        "unseen cause must explain to account for all of it. E-value: the least risk ratio with both that it needs."
+        "unseen cause must explain to account for all of it. E-value: the least risk ratio with both that it needs. "
+        f"Not separable: the other features determine it so far that its variance is over {INFLATED:.0f} times what it "
+        "would be (inflation)."
     )
     return ResultTable("effects", "Effects", header, tuple(rows), note)
+
+
+def _sensitivity(effect: _Effect) -> tuple[float | None, float | None]:
+    if effect.inflation > INFLATED:
+        return None, None
+    return cell(robustness_value(effect.t, effect.freedom)), e_value(effect.value)
+
+
+def _inflation(design: Floats, place: int) -> float:
+    """1 / (1 − R²) of a column on the others."""
+    left = 1 - r_squared(design[:, place], np.delete(design, place, axis=1))
+    return 1 / left if left > 1e-12 else math.inf
 
 
 def _shares_table(shares: Mapping[str, float], whole: float, causal: set[str]) -> ResultTable:
@@ -216,13 +241,16 @@ def _shares_table(shares: Mapping[str, float], whole: float, causal: set[str]) -
     return ResultTable("shares", "Share of the variance within items", header, (*rows, ("all", whole, "")), note)
 
 
-def _adjustment(features: Iterable[str], causal: set[str]) -> str:
+def _adjustment(declared: Sequence[str], features: Iterable[str], causal: set[str]) -> str:
     named = list(features)
-    told = f"Declared before: {', '.join(named)}; constants for items. "
+    told = f"In the fit: {', '.join(named)}; constants for items. "
     if causal:
         told += f"Randomised: {', '.join(sorted(causal))}, adjusted for each other and the policy only. "
-    rest = [name for name in named if name not in causal]
-    return told + (f"Associational, adjusted for all the others: {', '.join(rest)}." if rest else "")
+    if rest := [name for name in named if name not in causal]:
+        told += f"Associational, adjusted for all the others: {', '.join(rest)}. "
+    if still := [name for name in declared if name not in named]:
+        told += f"Declared, but unknown or the same in all rows of an item: {', '.join(still)}."
+    return told.strip()
 
 
 def _plot(effects: Sequence[_Effect]) -> IntervalPlot:
@@ -230,6 +258,9 @@ def _plot(effects: Sequence[_Effect]) -> IntervalPlot:
         Point(e.value, 0.0, cell(e.low), cell(e.high),
               label=e.term if e.term == e.feature else f"{e.feature}: {e.term}", solid=e.causal)
         for e in effects
+        if e.inflation <= INFLATED
     ]  # fmt: skip
-    caption = "Filled: randomised. Hollow: associational, whatever it is adjusted for."
+    caption = (
+        "Filled: randomised. Hollow: associational, whatever it is adjusted for. What is not separable is left out."
+    )
     return IntervalPlot("effects", "Effects", caption, points, "standard deviations within items", null=0.0)

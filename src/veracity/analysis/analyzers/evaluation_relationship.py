@@ -20,6 +20,7 @@ from veracity.analysis.base import Analyzer, analyzer
 from veracity.analysis.scores import RunTables
 from veracity.analysis.wording import ESTIMATE, cell, estimate_cells, sign
 from veracity.core.config import Settings
+from veracity.core.errors import ConfigError
 from veracity.core.estimate import Estimate
 from veracity.core.finding import Finding, Place, Plot, Point, ResultTable, ScatterPlot
 from veracity.stats.agreement import icc_retest
@@ -30,6 +31,8 @@ ASSOCIATION = (
     "Associational: neither metric was set by the experimenter, so a correlation may come from a third cause (a harder "
     "item, a longer answer, an abler model). It says nothing on what changing one would do to the other."
 )
+MOST = 10
+"""Metrics that are related unasked: 45 pairs."""
 KEY = ("run", "policy", "mode", "system", "domain", "item", "source", "unit", "replicate")
 """What two metrics of one trajectory share. Metrics about items join those of the item's trajectories by replicate."""
 
@@ -38,7 +41,9 @@ class RelationshipOptions(Settings):
     """Which metrics to relate."""
 
     metrics: list[str] = Field(
-        default=[], description="Metrics, with their configuration where they have several; all by default."
+        default=[],
+        description="Metrics, with their configuration where they have several; by default the first ten that have a "
+        "direction.",
     )
     minimum: int = Field(default=10, ge=4, description="Fewest shared rows of a pair; below, it is counted only.")
 
@@ -69,7 +74,7 @@ class EvaluationRelationship(Analyzer):
 
     def _relate(self, scores: pl.DataFrame, scale: Literal["run", "across"], model: str) -> list[Finding]:
         ok = scores.filter(pl.col("status") == "ok")
-        names = self.options.metrics or sorted(set(ok["algorithm"]))
+        names = self._named(ok)
         found, few = [], []
         for first, second in combinations(names, 2):
             both = _both(ok, first, second)
@@ -87,6 +92,14 @@ class EvaluationRelationship(Analyzer):
             table = ResultTable("insufficient", "Pairs with too few rows", ("first", "second", "rows", "status"), rows)
             found.append(Finding(self.name, scale, Place(model=model), "Pairs that were not related", [table]))
         return found
+
+    def _named(self, ok: pl.DataFrame) -> list[str]:
+        """The metrics to relate. ConfigError for one that has no value here."""
+        known = sorted(set(ok["algorithm"]))
+        if lost := [name for name in self.options.metrics if name not in known]:
+            raise ConfigError(f"evaluation_relationship: no value of {lost[0]!r}; there are: {', '.join(known)}")
+        directed = set(ok.filter(pl.col("direction") != "neither")["algorithm"])
+        return self.options.metrics or [name for name in known if name in directed][:MOST]
 
     def _table(self, ok: pl.DataFrame, both: _Both, first: str, second: str) -> ResultTable:
         seed, resamples = self.seed, self.resamples
