@@ -25,6 +25,7 @@ from veracity.core.requests import Backend, Program
 from veracity.engine import Budget, Engine
 from veracity.experiments.factuality_bench import ledger_file, losses, open_roles
 from veracity.experiments.factuality_settings import BudgetSettings
+from veracity.training.launcher import Launch
 
 if TYPE_CHECKING:
     import polars as pl
@@ -103,6 +104,7 @@ class Desk:
     """Runs programs within one budget; keeps what failed, how long each stage took, and the run's tables."""
 
     run_folder: Run
+    """Of processes beside the first one that can only be read."""
     cast: dict[str, Backend]
     """Who plays each role now."""
     ledger: Ledger
@@ -116,6 +118,7 @@ class Desk:
     tables: dict[str, pl.DataFrame] = field(default_factory=dict)
     """What is stored so far, by stage."""
     keys: dict[str, str] = field(default_factory=dict)
+    launch: Launch = field(default_factory=Launch.from_environment)
     _playing: dict[str, str] = field(default_factory=dict)
 
     @cached_property
@@ -137,8 +140,8 @@ class Desk:
         self.play_as(POLICY, policy)
 
     def play_as(self, role: str, policy: Policy) -> None:
-        """Let `policy` play `role` from now on, in place of whoever did."""
-        if self._playing.get(role) != policy.key:
+        """Let `policy` play `role` from now on, in place of whoever did; other processes than the first ask nobody."""
+        if self.launch.is_main and self._playing.get(role) != policy.key:
             from veracity.models.resolve import open_model
 
             self.cast[role] = open_model(policy.model)
@@ -156,11 +159,11 @@ class Desk:
         """The stage's table: read if it is stored under the hash of `inputs`, else computed and stored.
 
         What failed while it was made is stored beside it, first, so that a table that is there has its failures too.
+        Of several processes the first alone asks and writes; the others wait for what it found.
         """
-        key, made = content_hash(inputs), cache(compute)
-        if not self.run_folder.has_table(name, key):
-            self.run_folder.table(f"failures.{name}", key, lambda: self._failures_of(made))
-        self.keys[name], self.tables[name] = key, self.run_folder.table(name, key, made)
+        key = content_hash(inputs)
+        self.tables[name] = self.launch.from_main(lambda: self._stored(name, key, compute))
+        self.keys[name] = key
         return self.tables[name]
 
     def trained(self, name: str, train: Callable[[Path, Path], object]) -> Policy:
@@ -173,7 +176,9 @@ class Desk:
         checkpoints, out = self.run_folder.path / "checkpoints" / name, self.run_folder.path / "models" / name
         with self.timed(f"train {name}"):
             train(checkpoints, out)
-        shutil.rmtree(checkpoints, ignore_errors=True)
+        self.launch.wait()
+        if self.launch.is_main:
+            shutil.rmtree(checkpoints, ignore_errors=True)
         return Policy(str(out), parent_hash(out))
 
     def steps(self, name: str) -> Callable[[int, int], None]:
@@ -192,6 +197,11 @@ class Desk:
 
         return on_step
 
+    def log(self, event: str, **fields: Any) -> None:
+        """A line in the run's log, by the first process."""
+        if self.launch.is_main:
+            self.run_folder.log(event, **fields)
+
     def all_failures(self) -> pl.DataFrame:
         """Those of all stages: stage, item, kind, reason."""
         import polars as pl
@@ -206,6 +216,12 @@ class Desk:
             yield
         finally:
             self.seconds[stage] = self.seconds.get(stage, 0.0) + time.monotonic() - started
+
+    def _stored(self, name: str, key: str, compute: Callable[[], pl.DataFrame]) -> pl.DataFrame:
+        made = cache(compute)
+        if not self.run_folder.has_table(name, key):
+            self.run_folder.table(f"failures.{name}", key, lambda: self._failures_of(made))
+        return self.run_folder.table(name, key, made)
 
     def _failures_of(self, made: Callable[[], pl.DataFrame]) -> pl.DataFrame:
         import polars as pl

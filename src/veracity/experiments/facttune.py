@@ -160,7 +160,7 @@ def tune_on_pairs(
     scores = score(desk, settings, judged, people, base, method, seed)
     pairing = pairs_of(settings, judged, scores, people, seed)
     left_out, without = dict(pairing.left_out), len(pairing.prompts_without)
-    desk.run_folder.log("pairs", method=method, seed=seed, pairs=len(pairing.pairs), without=without, **left_out)
+    desk.log("pairs", method=method, seed=seed, pairs=len(pairing.pairs), without=without, **left_out)
     start, run = start_folder(sft.model), desk.run_folder.path.name
     name = f"{method}-{seed}"
     told: dict[str, Any] = {"seed": seed, "run": run, "on_step": desk.steps(name)}

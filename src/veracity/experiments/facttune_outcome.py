@@ -29,6 +29,8 @@ def conclude(
 
     run = desk.run_folder
     desk.store("people", [list(train), list(test)], lambda: _people(train, test))
+    if not desk.launch.is_main:  # the first process writes
+        return
     run.table("failures", content_hash(desk.keys), desk.all_failures)
     repeated = run.complete  # every stage was there; computing one takes the manifest away
     if not repeated:

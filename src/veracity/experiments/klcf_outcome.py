@@ -24,6 +24,8 @@ def conclude(desk: Desk, settings: KlcfSettings, base: Policy, models: Sequence[
     from veracity.report.klcf import write_klcf_report
 
     run = desk.run_folder
+    if not desk.launch.is_main:  # the first process writes
+        return
     run.table("failures", content_hash(desk.keys), desk.all_failures)
     repeated = run.complete  # every stage was there; computing one takes the manifest away
     if not repeated:

@@ -155,7 +155,7 @@ def reinforce(
 
     policy = desk.trained(name.replace(" ", "-"), train)
     if judge.responses:
-        desk.run_folder.log("rewarded", arm=arm, seed=seed, responses=judge.responses, **_named(judge.seconds))
+        desk.log("rewarded", arm=arm, seed=seed, responses=judge.responses, **_named(judge.seconds))
     return policy
 
 

@@ -40,7 +40,7 @@ class Clock:
         finally:
             if self.steps:
                 told = {"samples": self.samples, "judged": self.judged, "steps": self.steps}
-                run.log("trained", method=self.name, work=self.work, seconds=time.monotonic() - began, **told)
+                self.desk.log("trained", method=self.name, work=self.work, seconds=time.monotonic() - began, **told)
 
     def total(self) -> tuple[float, int, int]:
         """Seconds, samples and judgements of all sessions."""

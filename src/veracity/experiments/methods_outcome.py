@@ -27,6 +27,8 @@ def conclude(desk: Desk, settings: MethodsSettings, models: Mapping[str, Trained
     starts = {name: method.start for name, method in settings.methods.items()}
     made = [desk.keys[name] for name in EVALUATED.values()]
     desk.store("changes", [made, starts, k], lambda: method_changes(_tables(desk), starts, k))
+    if not desk.launch.is_main:  # the first process writes
+        return
     run.table("failures", content_hash(desk.keys), desk.all_failures)
     repeated = run.complete  # every stage was there; computing one takes the manifest away
     if not repeated:

@@ -16,6 +16,8 @@ def conclude(desk: Desk, settings: SimpleFactSettings, models: Sequence[Snapshot
     from veracity.report.simplefact import write_simplefact_report
 
     run, tables = desk.run_folder, desk.tables
+    if not desk.launch.is_main:  # the first process writes
+        return
     run.table("failures", content_hash(desk.keys), desk.all_failures)
     repeated = run.complete  # every stage was there; computing one takes the manifest away
     if not repeated:
