@@ -12,10 +12,19 @@ from veracity.core.requests import Generate, Program, Sampling, Score, Scored, u
 from veracity.core.trajectory import Step, Trajectory
 from veracity.engine import Engine
 from veracity.judging.graders import Graded, asking_for_belief, open_grader
-from veracity.judging.mutual_predictability import CROSS_QUESTION, Answer, Predictor, Trial, predict_answer
+from veracity.judging.mutual_predictability import (
+    CROSS_QUESTION,
+    PEER_PREDICTION,
+    Answer,
+    MutualSettings,
+    Predictor,
+    Trial,
+    predict_answer,
+)
 from veracity.judging.qualitative import Criterion, QualitativeSettings, Subject, VerdictQuery, judge_once
 from veracity.metrics.grader import grader_row
 from veracity.metrics.metric_rows import METRIC_ROWS
+from veracity.metrics.mutual_predictability import NULLS, TRIALS, mutual_rows, trial_rows
 from veracity.metrics.row_estimates import row_estimates
 from veracity.models.resolve import open_model
 from veracity.models.simulated.urns import urn_problems
@@ -72,6 +81,54 @@ def test_a_model_without_log_probabilities_is_refused_by_name() -> None:
     engine = Engine({"judge": agent})
     with pytest.raises(CapabilityError, match="judge"):
         engine.run({"x": predict_answer(pool[0], pool, [Predictor("judge", "j")], CROSS_QUESTION)})
+
+
+def spoken(policies: tuple[str, ...], count: int) -> list[Answer]:
+    """What each policy says of the same urn problems, with its reasoning."""
+    pool = []
+    for name in policies:
+        engine = Engine({"policy": open_model(f"sim/{name}?facts=none")})
+
+        def reasoned(text: str) -> Program[str]:
+            reply = yield Generate("policy", user(f"{text}\nThink step by step."), sampling=Sampling(max_tokens=400))
+            return str(reply.text)
+
+        said = engine.run({u.id: reasoned(u.text()) for u in URNS[:count]})
+        pool += [Answer(f"{name}/{u.id}", name, "urns", u.id, u.id, 0, u.text(), str(said[u.id])) for u in URNS[:count]]
+    return pool
+
+
+def controlled(pool: list[Answer], model: str, settings: MutualSettings) -> float:
+    """Mean controlled uplift a token of one policy; the predictor is a simulated agent of another seed."""
+    engine = Engine({"judge": open_model("sim/bayesian?facts=none&seed=9")})
+    own = [a for a in pool if a.model == model]
+    found = engine.run({a.trajectory: predict_answer(a, pool, [Predictor("judge", "j")], settings) for a in own})
+    rows = [row for a in own for row in trial_rows(a, found[a.trajectory], settings, arm=model)]  # type: ignore[arg-type]
+    estimates = row_estimates(METRIC_ROWS.frame(mutual_rows(TRIALS.frame(rows))), seed=1, nulls=NULLS)
+    return estimates["mutual_predictability.uplift_per_token_controlled"].estimate.value
+
+
+def test_repetition_pays_across_questions_unless_examples_show_the_style() -> None:
+    """The known hazard of the first preset, and what mends it.
+
+    Urn problems are independent: no policy's answers to some tell anything of its answers to others, but its style.
+    """
+    pool = spoken(("bayesian", "verbose", "coin"), 6)
+    across = {m: controlled(pool, m, replace(CROSS_QUESTION, trials=1)) for m in ("bayesian", "verbose")}
+    assert across["verbose"] > across["bayesian"] + 1
+    styled = replace(CROSS_QUESTION, trials=1, k=2, examples=2)
+    mended = {m: controlled(pool, m, styled) for m in ("bayesian", "verbose")}
+    assert abs(mended["verbose"] - mended["bayesian"]) < 0.3
+
+
+def test_among_peers_who_reason_the_honest_reasoner_is_above_copycat_and_padding() -> None:
+    """The second preset. It rests on peers who look at the same evidence.
+
+    With a coin, a copycat and a padder as its only peers the honest reasoner gains .14 a token, the copycat .19.
+    """
+    pool = spoken(("bayesian", "stubborn", "overconfident", "copycat", "verbose"), 6)
+    peers = {m: controlled(pool, m, replace(PEER_PREDICTION, trials=3)) for m in ("bayesian", "copycat", "verbose")}
+    assert peers["bayesian"] > max(peers["copycat"], peers["verbose"]) + 0.1, peers
 
 
 def beliefs_of(policy: str) -> list[Graded]:

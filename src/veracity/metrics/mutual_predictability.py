@@ -4,8 +4,10 @@
     controlled = lp(a | context) − lp(a | as many answers to other questions by another policy)
 
 Sums are ruled by long answers, so values a token stand beside them; the control takes off what any answers in that
-place would give (style, format, length). Higher is better and 0 is no effect. A policy that repeats itself scores well:
-read it beside accuracy. Trials of one answer are averaged first; answers are rows, and source items the clusters.
+place would give (style, format, length). Higher is better and 0 is no effect. Across questions a policy that repeats
+itself scores well, since another policy's answers do not take its own style off; `examples` do, which show that style
+in both terms. A policy that is coherent need not be right: read it beside accuracy. Trials of one answer are averaged
+first; answers are rows, and source items the clusters.
 """
 
 from __future__ import annotations
