@@ -20,17 +20,13 @@ from veracity.models.resolve import open_model
 from veracity.reasoning import ReasoningSettings, open_mode
 from veracity.store.run import Run
 
-AGENTS = ("bayesian", "stubborn", "coin", "overconfident")
-MODES = ("direct", "chain_of_thought")
-METRICS = (
-    TruthAccuracySettings(),
-    TruthAccuracySettings(metric="cross_entropy"),
-    TruthAccuracySettings(mode="initial"),
-)
+AGENTS = ("bayesian", "coin", "overconfident")
+MODES = ("chain_of_thought",)
+METRICS = (TruthAccuracySettings(), TruthAccuracySettings(metric="cross_entropy"))
 
 
 def make_run(
-    folder: Path, agents: Sequence[str] = AGENTS, modes: Sequence[str] = MODES, n: int = 60, replicates: int = 1
+    folder: Path, agents: Sequence[str] = AGENTS, modes: Sequence[str] = MODES, n: int = 120, replicates: int = 1
 ) -> Path:
     """Trajectories, steps, beliefs and metric rows; the arm is the agent's name."""
     tables: dict[str, list[pl.DataFrame]] = {"trajectories": [], "steps": [], "beliefs": [], "metric_rows": []}
@@ -60,10 +56,8 @@ def _reasoned(agent: str, mode: str, n: int, replicates: int) -> dict[str, pl.Da
     identities = {"policy": policy.identity, "judge": judge.identity}
     beliefs = [
         row
-        for name, thought in thoughts.items()
         for query, read in readings.items()
-        if query.startswith(f"{name} ")
-        for row in belief_rows(thought, read, **about, models=identities)
+        for row in belief_rows(thoughts[query.rpartition(" ")[0]], read, **about, models=identities)
     ]
     rows = [trajectory_row(t, **about, split=split_of(t.problem.cluster)) for t in thoughts.values()]
     frames = {

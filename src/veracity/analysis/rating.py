@@ -62,7 +62,7 @@ class Standing:
 
     policy: str
     rating: Estimate
-    """Elo, from wins on items."""
+    """Elo, from wins on items: how often it is better, not by how much."""
     rank: float
     """1 is best, by the mean over items that all policies have."""
     rank_low: float
@@ -102,7 +102,7 @@ def changes(units: UnitMeans, *, seed: int, resamples: int) -> list[PairedChange
 
 
 def standings(units: UnitMeans, *, seed: int, resamples: int) -> list[Standing]:
-    """The policies, best rating first; empty with fewer than two, without shared items, or where neither way is better.
+    """The policies, best mean first; empty with fewer than two, without shared items, or where neither way is better.
 
     Ratings are of all items that at least two policies have, ranks of those that all have.
     """
@@ -123,7 +123,14 @@ def standings(units: UnitMeans, *, seed: int, resamples: int) -> list[Standing]:
         first = ranks == ranks.min(axis=1, keepdims=True)
         best = float((first[:, i] / first.sum(axis=1)).mean())
         found.append(Standing(policy, rating, float(own[i]), float(low), float(high), best))
-    return sorted(found, key=lambda one: -one.rating.value)
+    return sorted(found, key=lambda one: (one.rank, -one.rating.value))
+
+
+def against_the_mean(order: list[Standing]) -> list[tuple[str, str]]:
+    """Pairs of policies of which the first has the better mean and the second the better rating."""
+    return [
+        (a.policy, b.policy) for a, b in combinations(order, 2) if a.rank < b.rank and a.rating.value < b.rating.value
+    ]
 
 
 def groups(policies: list[str], pairs: list[PairedChange]) -> dict[str, str]:

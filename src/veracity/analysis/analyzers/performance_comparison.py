@@ -17,7 +17,16 @@ from pydantic import Field
 
 from veracity.analysis.base import Analyzer, analyzer
 from veracity.analysis.external_ratings import ArenaRow, arena_plots, arena_table
-from veracity.analysis.rating import PairedChange, Standing, UnitMeans, changes, groups, means, standings
+from veracity.analysis.rating import (
+    PairedChange,
+    Standing,
+    UnitMeans,
+    against_the_mean,
+    changes,
+    groups,
+    means,
+    standings,
+)
 from veracity.analysis.scores import RunTables, Setup, setups, unit_means
 from veracity.analysis.wording import ESTIMATE, better, cell, estimate_cells, left_out, point
 from veracity.core.config import Settings
@@ -79,7 +88,7 @@ class PerformanceComparison(Analyzer):
         tables.append(self._soundness(units, scores))
         plots = _plots(own, pairs, order, direction)
         plots += self._by_position(order, own, direction)
-        notes = [*left_out(scores)]
+        notes = [*left_out(scores), *_turned(order)]
         if self.options.arena:
             rated = self._arena(own, direction)
             tables.append(rated[0])
@@ -141,6 +150,18 @@ class PerformanceComparison(Analyzer):
                 "they do to a correlation makes it mean less; the first figure has them all."
             )
         return table, arena_plots(rated, direction), notes
+
+
+def _turned(order: list[Standing]) -> list[str]:
+    """A warning where ratings and means order policies differently."""
+    if not (turned := against_the_mean(order)):
+        return []
+    told = "; ".join(f"{second} over {first}" for first, second in turned)
+    return [
+        f"Ratings put {told}, and means the other way round. A rating counts how often a policy is better, not by how "
+        "much, so who gains a little on most items and loses much on a few is rated too high: an overconfident "
+        "forecaster is. Believe the means."
+    ]
 
 
 def _means_table(own: dict[str, Estimate], direction: str) -> ResultTable:

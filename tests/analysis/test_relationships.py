@@ -1,0 +1,118 @@
+"""Relations between metrics and agreement of setups, on simulated scores of known truth."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from score_tables import row, run_of, table
+
+from veracity.analysis.base import analyze
+from veracity.core.errors import ConfigError
+from veracity.core.finding import Finding, ScatterPlot
+
+
+def related(values, **options) -> list[Finding]:
+    return analyze(
+        [run_of(values)], analyzers=["evaluation_relationship"], options={"evaluation_relationship": options},
+        resamples=300,
+    )  # fmt: skip
+
+
+def both(x, y, *, direction="higher", **more):
+    """Two metrics on each trajectory: n items × replicates."""
+    found = []
+    for i in range(len(x)):
+        for r in range(len(x[i])):
+            about = {"item": f"i{i}", "replicate": r, **{k: v[i][r] for k, v in more.items()}}
+            found.append({**about, "metric": "x", "value": float(x[i][r])})
+            found.append({**about, "metric": "y", "value": float(y[i][r]), "direction": direction})
+    return found
+
+
+def test_what_items_share_is_not_what_trajectories_share() -> None:
+    """Items raise both metrics; within an item nothing connects them: r = 1/2 over all, 0 within items.
+
+    Retest reliabilities are 1/2, so what the items' own parts correlate at is (1/2) / (1/2) = 1.
+    """
+    rng = np.random.default_rng(0)
+    item = rng.normal(size=(300, 1))
+    x, y = item + rng.normal(size=(300, 4)), item + rng.normal(size=(300, 4))
+    (finding,) = related(both(x, y))
+    found = {r["correlation"]: r for r in table(finding, "correlations")}
+    assert found["Pearson"]["value"] == pytest.approx(0.5, abs=0.06) and found["Pearson"]["low"] > 0.3
+    assert found["Spearman"]["value"] == pytest.approx(6 / math.pi * math.asin(0.25), abs=0.06)
+    assert found["Pearson within items"]["low"] < 0 < found["Pearson within items"]["high"]
+    assert found["disattenuated"]["value"] == pytest.approx(1, abs=0.1)
+    assert found["between policies"]["n"] == 0  # there is one
+    assert "Associational" in finding.notes[0] and finding.place.algorithm == "x~y"
+    assert isinstance(finding.plots[0], ScatterPlot) and finding.plots[0].line is not None
+
+
+def test_values_are_turned_so_that_higher_is_better() -> None:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(50, 1))
+    (finding,) = related(both(x, -x, direction="lower"))
+    assert row(finding, "correlations", correlation="Pearson")["value"] == pytest.approx(1)
+
+
+def test_length_can_be_all_that_two_metrics_share() -> None:
+    """Both grow with the log of length and nothing else: r = 1/2, given length 0."""
+    rng = np.random.default_rng(1)
+    words = rng.integers(1, 400, size=(400, 1))
+    length = np.log1p(words)
+    length = (length - length.mean()) / length.std()
+    x, y = length + rng.normal(size=(400, 1)), length + rng.normal(size=(400, 1))
+    texts = [[" ".join(["w"] * int(words[i, 0]))] for i in range(400)]
+    (finding,) = related(both(x, y, text=texts))
+    found = {r["correlation"]: r for r in table(finding, "correlations")}
+    assert found["Pearson"]["value"] == pytest.approx(0.5, abs=0.08)
+    partial = found["partial, given length and domain"]
+    assert partial["low"] < 0 < partial["high"] and abs(partial["value"]) < 0.12
+
+
+def test_between_policies_and_pairs_with_too_few_rows() -> None:
+    rng = np.random.default_rng(0)
+    values = [
+        {"policy": f"p{k}", "item": f"i{i}", "metric": m, "value": k + 0.1 * float(rng.normal())}
+        for k in range(5)
+        for i in range(10)
+        for m in ("x", "y")
+    ]
+    values += [{"policy": "p0", "item": "i0", "metric": "z", "value": 1.0}]
+    related_pair, insufficient = related(values)
+    assert row(related_pair, "correlations", correlation="between policies")["n"] == 5
+    assert {r["rows"] for r in table(insufficient, "insufficient")} == {1}
+    with pytest.raises(ConfigError, match="no value of 'w'"):
+        related(values, metrics=["w", "x"])
+    assert len(related(values, metrics=["x", "y"])) == 1
+
+
+def test_setups_that_agree_but_for_a_shift() -> None:
+    """Two modes on 120 items; the second reads 0.3 more, with noise of a third of the variance.
+
+    ICC = 1 / (1 + 1/3·… ) by its parts: items 1, noise 0.25 each, shift 0.3²/2: 1/(1 + .25 + .045) = 0.77.
+    """
+    rng = np.random.default_rng(0)
+    item = rng.normal(size=400)
+    values = [
+        {"item": f"i{i}", "mode": mode, "value": float(item[i] + 0.5 * rng.normal() + shift)}
+        for mode, shift in (("direct", 0.0), ("debate", 0.3))
+        for i in range(400)
+    ]
+    (finding,) = analyze([run_of(values)], analyzers=["cross_setup_agreement"], resamples=300)
+    found = {r["agreement"]: r for r in table(finding, "agreement")}
+    assert found["same value, ICC(2,1)"]["value"] == pytest.approx(0.77, abs=0.04)
+    bias = found["bias, second − first"]  # direct − debate, in the order of their names
+    assert bias["value"] == pytest.approx(-0.3, abs=0.08) and bias["low"] < -0.3 < bias["high"]
+    assert found["limits of agreement"]["high"] - bias["value"] == pytest.approx(1.96 * math.sqrt(0.5), abs=0.15)
+    # r = 1/1.25 = 0.8, so τ = 2/π·arcsin 0.8 = 0.59
+    assert found["order of values, Kendall's τ-b"]["value"] == pytest.approx(0.59, abs=0.05)
+    assert finding.place.model == "debate~direct" and finding.place.domain == "d"
+
+
+def test_setups_that_share_too_little_are_insufficient() -> None:
+    values = [{"item": "i0", "mode": m, "value": 1.0} for m in ("direct", "debate")]
+    (finding,) = analyze([run_of(values)], analyzers=["cross_setup_agreement"], resamples=100)
+    assert not finding.tables and finding.notes == ["Insufficient: 1 matched values, and at least 5 are needed."]
