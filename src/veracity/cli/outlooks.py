@@ -59,6 +59,10 @@ def print_outlook(outlook: Outlook, console: Console) -> None:
         f"{outlook.samples:,} texts sampled, at most {outlook.sampled_tokens:,} tokens; {outlook.judged:,} judged",
         highlight=False,
     )
+    passes = sorted({one.settings.accumulation for one in outlook.trainings})
+    if len(passes) > 1:
+        told = ", ".join(map(str, passes))
+        console.print(f"accumulation differs ({told}): on several GPUs, where the launcher is told one, set all alike")
     console.print(
         f"rows and steps: at most, of each model; memory: of training, without what generation keeps; cluster: the "
         f"smallest shipped one of {GPU_BYTES // 10**9} GB GPUs (`veracity launch CLUSTER run …`)",

@@ -20,6 +20,7 @@ from veracity.experiments.desk import Desk, open_desk, policy_of, start_folder
 from veracity.experiments.evaluation import LongTables, evaluate_long, evaluate_short
 from veracity.experiments.methods_material import Material, gather_prompts
 from veracity.experiments.methods_outcome import conclude
+from veracity.experiments.methods_plan import methods_outlook, methods_rehearsal
 from veracity.experiments.methods_settings import BASE, Asked, MethodsSettings
 from veracity.experiments.methods_training import Trained, train_method
 from veracity.experiments.registry import experiment
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 GREEDY: dict[str, Any] = {"n": 1, "temperature": 0.0}
 
 
-@experiment("truthful-training", MethodsSettings)
+@experiment("truthful-training", MethodsSettings, outlook=methods_outlook, rehearsal=methods_rehearsal)
 def run_methods(settings: MethodsSettings, run: Run, console: Console) -> None:
     """Train a model to be truthful in many ways, and put all of them into one table."""
     started, prompts = time.monotonic(), gather_prompts(settings)
