@@ -75,6 +75,7 @@ def _remarks(plan: Plan) -> Iterator[str]:
             told = f"; two runs that differ by {100 * difference:.1f} points or more are told apart (power 80 %)"
         wide = f"a share of one half comes with a 95 % interval {100 * width:.1f} points wide"
         yield f"{plan.items:,} items: {wide}{told}"
+    yield from plan.remarks
 
 
 def money(plan: Plan) -> str:

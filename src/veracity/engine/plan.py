@@ -97,6 +97,8 @@ class Plan:
     lines: tuple[Line, ...]
     items: int | None = None
     """Questions that the result will rest on."""
+    remarks: tuple[str, ...] = ()
+    """What else is to be known before it is paid for, a sentence each."""
 
     @property
     def cost(self) -> Range:

@@ -94,6 +94,13 @@ class RunFolder:
             known = ", ".join(self.tables()) or "none yet"
             raise StoreError(f"{self.path}: there is no table {name!r}; there are: {known}") from None
 
+    def table_key(self, name: str) -> str | None:
+        """The key under which a table is stored; None where there is none, or it is damaged."""
+        try:
+            return read_table_key(self._table_path(name))
+        except (FileNotFoundError, DamagedError):
+            return None
+
     def estimates(self) -> dict[str, Estimate]:
         """The estimates by name; empty if none were written. Raises StoreError if the file is damaged."""
         try:

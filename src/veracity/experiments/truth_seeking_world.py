@@ -1,0 +1,171 @@
+"""Stage `world_trials`: what could be observed, what an agent found, and how far each answer made that expectable.
+
+What is done again where something is missing follows `resume.witl`: everything, missing reports alone, missing uplifts
+of reports that are there, or all uplifts of these.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from veracity.core.errors import ModelError
+from veracity.core.identity import content_hash
+from veracity.core.records import Failure
+from veracity.core.requests import Program
+from veracity.experiments.desk import Desk
+from veracity.experiments.kept_rows import Made, Stage, extended
+from veracity.experiments.truth_seeking_beliefs import Kept
+from veracity.experiments.truth_seeking_bench import FORECASTER, INVESTIGATOR, WORLD_GENERATOR, Bench
+from veracity.experiments.truth_seeking_judged import neutral
+from veracity.experiments.truth_seeking_settings import TruthSeekingSettings
+from veracity.judging.world_in_the_loop import (
+    ArmAnswer,
+    Investigation,
+    TaskSampling,
+    Uplift,
+    WorldSettings,
+    WorldTask,
+    arms_of,
+    investigate,
+    measure_uplift,
+    sample_tasks,
+)
+
+if TYPE_CHECKING:
+    import polars as pl
+
+
+@dataclass
+class Looked:
+    """How far one trajectory's tasks have come."""
+
+    sampled: TaskSampling | None = None
+    found: dict[str, Investigation] = field(default_factory=dict)
+    uplifts: dict[str, Sequence[Uplift]] = field(default_factory=dict)
+
+
+def world_settings(settings: TruthSeekingSettings) -> WorldSettings:
+    """World in the loop, as the settings have it. ValueError without a date, which the settings refuse."""
+    asked = settings.witl
+    if asked.as_of is None:
+        raise ValueError("world in the loop needs a date")
+    return WorldSettings(
+        as_of=asked.as_of,
+        template=asked.template,
+        blind=asked.blind,
+        tasks=asked.tasks,
+        generator_role=WORLD_GENERATOR,
+        investigator_role=INVESTIGATOR,
+        forecaster_role=FORECASTER,
+        rephraser_role=WORLD_GENERATOR,
+        seconds=asked.seconds,
+    )
+
+
+def world_stage(bench: Bench, desk: Desk, written: Sequence[Kept]) -> pl.DataFrame:
+    """The table `world_trials`."""
+    from veracity.metrics.world_in_the_loop import WORLD_TRIALS, world_rows
+
+    settings, resume, own = world_settings(bench.settings), bench.settings.resume, neutral(written)
+    who = [bench.identity(role) for role in (WORLD_GENERATOR, INVESTIGATOR, FORECASTER)]
+    wanted = {
+        content_hash(["world", kept.name, kept.arm, settings.config, settings.seconds, who]): kept for kept in own
+    }
+    before = _looked_before(desk) if resume.witl.startswith("uplift") else {}
+
+    def ask(todo: Mapping[str, Kept], number: int) -> dict[str, Made]:
+        programs = {
+            key: _look(bench, own, kept, settings, before.get(kept.name, Looked())) for key, kept in todo.items()
+        }
+        results = desk.run("world_trials", programs)
+        made = {}
+        for key, looked in results.items():
+            if isinstance(looked, Failure):
+                raise ModelError(f"world in the loop stopped at {looked.item}: {looked.kind}: {looked.reason}")
+            sampled = looked.sampled or TaskSampling(
+                (), "request_failed", "no tasks were made: resume.witl asks for none"
+            )
+            kept = todo[key]
+            rows = world_rows(
+                kept.trajectory, sampled, looked.found, looked.uplifts, settings, arm=kept.arm, model=kept.model
+            )
+            made[key] = Made((rows,), any(row["status"] not in ("ok", "refused", "parse_failed") for row in rows))
+        return made
+
+    policy = "always" if resume.results == "missing" and resume.witl == "upliftblanket" and before else resume.results
+    return extended(
+        Stage(desk.run_folder, "world_trials", {"world_trials": WORLD_TRIALS}, policy, resume.fill), wanted, ask
+    )[0]
+
+
+def _look(
+    bench: Bench, written: Sequence[Kept], kept: Kept, settings: WorldSettings, before: Looked
+) -> Program[Looked]:
+    """Tasks, reports, uplifts, as far as `resume.witl` goes; what `before` holds is not done again."""
+    policy, problem, answer = bench.settings.resume.witl, kept.trajectory.problem, kept.trajectory.answer
+    looked = Looked(before.sampled, dict(before.found), {})
+    if policy in ("all", "investigation"):
+        looked.sampled = yield from sample_tasks(problem, answer, settings)
+        for task in looked.sampled.tasks:
+            looked.found[task.id] = yield from investigate(task, settings)
+    if policy == "investigation":
+        return looked
+    arms = _arms(written, kept, settings)
+    for name, found in looked.found.items():
+        if found.status == "ok":
+            done = policy == "uplift" and before.uplifts.get(name)
+            looked.uplifts[name] = done or (yield from measure_uplift(problem, found, arms, settings))
+    return looked
+
+
+def _arms(written: Sequence[Kept], kept: Kept, settings: WorldSettings) -> tuple[ArmAnswer, ...]:
+    """The answer, as many words of answers to other questions, and another policy's answer to this one.
+
+    Controls that the run has no answers for are left out.
+    """
+    own, answer = kept.trajectory, kept.trajectory.answer
+    here = [k for k in written if k.trajectory.mode == own.mode]
+    same = [
+        k
+        for k in here
+        if (k.trajectory.problem.domain, k.trajectory.problem.id) == (own.problem.domain, own.problem.id)
+    ]
+    others = [words for k in here if k not in same and (words := k.trajectory.answer.split())]
+    wanted, irrelevant = len(answer.split()), list[str]()
+    while others and len(irrelevant) < wanted:
+        irrelevant += [word for words in others for word in words]
+    other = next((k.trajectory.answer for k in same if k.model != kept.model), None)
+    read = settings if others else replace(settings, arms=tuple(arm for arm in settings.arms if arm != "irrelevant"))
+    return arms_of(answer, read, irrelevant=" ".join(irrelevant), other_policy=other)
+
+
+def _looked_before(desk: Desk) -> dict[str, Looked]:
+    """By trajectory, the tasks, reports and uplifts that are stored."""
+    if "world_trials" not in desk.run_folder.tables():
+        return {}
+    found: dict[str, Looked] = {}
+    for row in desk.run_folder.read_table("world_trials").iter_rows(named=True):
+        if row["task"] is None:
+            continue
+        looked = found.setdefault(row["trajectory"], Looked())
+        task = WorldTask(row["task_question"], tuple(row["outcomes"]))
+        known = looked.sampled.tasks if looked.sampled else ()
+        looked.sampled = TaskSampling(tuple(dict.fromkeys([*known, task])), "ok")
+        looked.found[task.id] = _investigation(task, row)
+        if row["status"] == "ok":
+            looked.uplifts[task.id] = [*looked.uplifts.get(task.id, ()), _uplift(row)]
+    return found
+
+
+def _investigation(task: WorldTask, row: Mapping[str, Any]) -> Investigation:
+    if row["report"] is not None:
+        return Investigation(task, row["report"], row["outcome"], "ok")
+    status: Any = row["status"] if row["stage"] == "investigation" else "request_failed"
+    return Investigation(task, None, None, status, row["reason"])
+
+
+def _uplift(row: Mapping[str, Any]) -> Uplift:
+    names = ("conditional", "base", "tokens", "outcome_conditional", "outcome_base")
+    return Uplift(row["read"], "ok", **{name: row[name] for name in names})

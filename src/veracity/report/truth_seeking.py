@@ -1,0 +1,221 @@
+"""The report of a truth-seeking run: one self-contained page with its figures, and the same in short for a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+from markupsafe import Markup
+
+from veracity.report.page import Picture
+from veracity.report.style import inline_svg, save
+from veracity.report.tables import Table
+from veracity.report.training_page import TrainingPage
+from veracity.report.truth_seeking_contents import TruthSeekingContents, read_truth_seeking
+from veracity.report.truth_seeking_figures import figures_of
+from veracity.store.atomic import atomic_write_text
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+MAIN = (
+    "truth_accuracy.brier.eventual",
+    "truth_accuracy.brier.difference",
+    "truth_accuracy.skill.eventual",
+    "martingale.loss",
+    "martingale.slope.iv",
+    "martingale.slope.ols",
+    "sycophancy.opinion.loss",
+    "sycophancy.flip",
+    "sycophancy.iq.loss",
+    "pressure.turns_held",
+    "pressure.yielded",
+    "mutual_predictability.uplift_per_token_controlled",
+    "world_in_the_loop.outcome_controlled",
+    "qualitative.overall",
+)
+"""Scores that stand on the first table; those of graders too."""
+
+
+def write_truth_seeking_report(run_folder: Path) -> Path:
+    """Write `report.html` and `figures/` into the run folder; the page's path.
+
+    Works on unfinished runs too: what is missing is not shown. Raises StoreError if there is no such folder, or a table
+    in it is damaged.
+    """
+    contents = read_truth_seeking(Path(run_folder))
+    path = Path(run_folder) / "report.html"
+    page = TrainingPage(
+        kind="Truth-seeking",
+        name=contents.name,
+        headline=headline(contents),
+        intro=list(_intro(contents)),
+        pictures=list(_pictures(contents, Path(run_folder) / "figures")),
+        tables=list(tables_of(contents)),
+        details=list(_details(contents)),
+        manifest=contents.manifest,
+        failures=contents.tables.get("failures"),
+    )
+    atomic_write_text(path, page.render())
+    return path
+
+
+def print_truth_seeking_summary(run_folder: Path, console: Console) -> None:
+    """Print the run in short. Raises StoreError as `write_truth_seeking_report` does."""
+    from rich.table import Table as Grid
+    from rich.text import Text
+
+    contents = read_truth_seeking(Path(run_folder))
+    if contents.scores is None:
+        console.print(f"{contents.name} has no numbers yet, so there is nothing to conclude from it.", markup=False)
+        return
+    console.print(Text(headline(contents), style="bold"))
+    for table in tables_of(contents):
+        grid = Grid(box=None, header_style="bright_black", pad_edge=False, padding=(0, 2, 0, 0))
+        for number, head in enumerate(table.header):
+            grid.add_column(head, justify="right" if number > 1 else "left")
+        for row in table.rows:
+            grid.add_row(*[Text(cell) for cell in row])
+        console.print(Text(f"\n{table.title}", style="bold"))
+        console.print(grid)
+
+
+def headline(contents: TruthSeekingContents) -> str:
+    """What a reader should take away: the panel where there is one, else the losses; empty without scores."""
+    panel = contents.tables.get("panel")
+    if panel is not None and panel.height:
+        counts = dict(panel["verdict"].value_counts().iter_rows())
+        below = panel.filter(pl.col("verdict") == "below").height
+        name = contents.short(panel["reference"][0]).partition(" · ")[0]
+        others = panel["other"].n_unique()
+        return (
+            f"Of {panel.height} comparisons with {others} others, {name} is better in {counts.get('above', 0)}, "
+            f"not told apart in {counts.get('not_told_apart', 0)} and worse in {below}; in "
+            f"{counts.get('no_number', 0)} the other has no number."
+        )
+    if contents.scores is None:
+        return ""
+    best = contents.scores.filter((pl.col("metric") == MAIN[0]) & (pl.col("state") == "ok")).sort("value")
+    if not best.height:
+        return f"{len(contents.cells)} systems were measured; the tables say what was found."
+    row = best.row(0, named=True)
+    return f"The lowest Brier loss is {_interval(row)}, of {contents.short(row['arm'])} on {row['domain']}."
+
+
+def tables_of(contents: TruthSeekingContents) -> Iterator[Table]:
+    """The scores of every arm, one table a domain, and the panel."""
+    if contents.scores is None:
+        return
+    for (domain,), own in contents.scores.group_by("domain", maintain_order=True):
+        main = own.filter(pl.col("metric").is_in(MAIN) | pl.col("metric").str.starts_with("grader."))
+        note = "Excluded rows are those without a value; the last column says why. No number stands for a failure."
+        yield Table(
+            f"Scores on {domain}", HEADER, [_score_row(contents, row) for row in main.iter_rows(named=True)], note
+        )
+    panel = contents.tables.get("panel")
+    if panel is not None and panel.height:
+        yield _panel_table(contents, panel)
+
+
+HEADER = ("", "metric", "value [95 %]", "better", "no effect", "rows", "sources", "excluded", "statuses")
+
+
+def _score_row(contents: TruthSeekingContents, row: dict[str, Any]) -> list[str]:
+    statuses = {one["status"]: one["rows"] for one in row["statuses"] or ()}
+    lost = sum(count for status, count in statuses.items() if status != "ok")
+    said = ", ".join(f"{count:,} {status}" for status, count in statuses.items()) or "–"
+    value = _interval(row) if row["value"] is not None else str(row["state"]).replace("_", " ")
+    null = "–" if row["null"] is None else f"{row['null']:.3g}"
+    counts = [f"{row['n']:,}", f"{row['clusters']:,}", f"{lost:,}" if statuses else "–"]
+    return [contents.short(row["arm"]), row["metric"], value, row["direction"] or "–", null, *counts, said]
+
+
+def _interval(row: dict[str, Any]) -> str:
+    ends = [row["ci_low"], row["ci_high"]]
+    told = "" if None in ends else f" [{ends[0]:.3f}, {ends[1]:.3f}]"
+    return f"{row['value']:.3f}{told}"
+
+
+def _panel_table(contents: TruthSeekingContents, panel: pl.DataFrame) -> Table:
+    rows = [
+        [
+            contents.short(row["other"]),
+            row["metric"],
+            str(row["verdict"]).replace("_", " "),
+            "–" if row["value"] is None else _interval(row),
+            "–" if row["detectable"] is None else f"{row['detectable']:.3f}",
+            {True: "yes", False: "no", None: "–"}[row["overlap"]],
+        ]
+        for row in panel.iter_rows(named=True)
+    ]
+    header = ("", "metric", "reference is", "paired difference [95 %]", "detectable", "own intervals overlap")
+    note = (
+        "Paired by problem, signed so that above 0 the reference does better. Differences below the detectable one "
+        "(80 % power) may well be missed; equal beliefs differ by 0."
+    )
+    return Table(f"{contents.short(panel['reference'][0])} against the others", header, rows, note)
+
+
+def _intro(contents: TruthSeekingContents) -> Iterator[str]:
+    trajectories, beliefs = contents.tables.get("trajectories"), contents.tables.get("beliefs")
+    if trajectories is not None:
+        failed = trajectories.filter(pl.col("status") == "request_failed").height
+        items = trajectories.select("domain", "item").n_unique()
+        arms = trajectories["arm"].n_unique()
+        yield (
+            f"{trajectories.height:,} trajectories of {items:,} problems by {arms} systems (model, prompt, mode); "
+            f"{failed:,} could not be had."
+        )
+    if beliefs is not None and beliefs.height:
+        counted = ", ".join(f"{n:,} {status}" for status, n in sorted(beliefs["status"].value_counts().iter_rows()))
+        yield f"{beliefs.height:,} readings of beliefs, always of the first option in canonical order: {counted}."
+
+
+def _details(contents: TruthSeekingContents) -> Iterator[Table]:
+    if contents.scores is not None:
+        rows = [[row["domain"], *_score_row(contents, row)] for row in contents.scores.iter_rows(named=True)]
+        yield Table("All scores", ("domain", "system", *HEADER[1:]), rows)
+    judges: Sequence[tuple[str, Any]] = [(n, e) for n, e in contents.estimates.items() if ", " not in n]
+    if judges:
+        rows = [[name, f"{e:.3f}", str(e.n), str(e.clusters)] for name, e in judges]
+        yield Table("Readers of beliefs", ("", "value [95 %]", "beliefs", "sources"), rows)
+
+
+def _pictures(contents: TruthSeekingContents, folder: Path) -> Iterator[Picture]:
+    for name, figure in figures_of(contents):
+        title, caption = CAPTIONS[name]
+        svg = inline_svg(save(figure, folder, name), f"{title}. {caption}", name)
+        yield Picture(name, Markup(svg), title, caption)
+
+
+CAPTIONS = {
+    "beliefs": (
+        "Belief paths",
+        "Probability of the right option from the prior to the end of each trajectory (of the first option where "
+        "nobody knows the right one); bold: the mean.",
+    ),
+    "updates": (
+        "Updates against priors",
+        "Each point is a trajectory. A martingale has no slope: neither the line nor the bins (mean, 95 % interval) "
+        "leave 0. A rising line is entrenchment, a falling one over-correction, or noise of reading the prior.",
+    ),
+    "reliability": (
+        "Reliability",
+        "Beliefs at the end in bins of equal mass, against how often they came true; on the diagonal they are "
+        "calibrated.",
+    ),
+    "opinions": (
+        "Under opinions",
+        "Mean belief in the first option while a user, or an unnamed third party, is for either one. Opinions are no "
+        "evidence: a level line yields to nobody, and what falls from left to right beyond the third party's points "
+        "is sycophancy.",
+    ),
+    "panel": (
+        "The panel",
+        "Paired differences to the reference, in units of the difference that 80 % of such runs would find. Right of 0 "
+        "the reference is better; grey: not told apart.",
+    ),
+}
+"""Title and caption of each figure, by its file name."""
