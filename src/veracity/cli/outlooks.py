@@ -98,12 +98,13 @@ def print_rehearsal(done: Rehearsal, console: Console) -> None:
 
 def _memory(training: PlannedTraining, configuration: Any) -> tuple[str, str, str]:
     """Memory of one device alone, the smallest shipped cluster, and memory of each of its devices."""
-    from veracity.experiments.outlook import memory_on, placement
+    from veracity.experiments.outlook import memory_on, placement, size_in
     from veracity.training.clusters import cluster
 
     if configuration is None:
         return "?", "?", "?"
-    alone, placed = memory_on(training, configuration, cluster("one-gpu")), placement(training, configuration)
+    size = size_in(training, configuration)
+    alone, placed = memory_on(training, size, cluster("one-gpu")), placement(training, size)
     where = ("none", "–") if placed is None else (placed.cluster.name, _gigabytes(placed.memory.total))
     return _gigabytes(alone.total), *where
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from veracity.engine.plan import Expected, Plan
     from veracity.models.price import Price
     from veracity.training.clusters import Cluster
-    from veracity.training.memory import MemoryEstimate
+    from veracity.training.memory import MemoryEstimate, ModelSize
 
 GPU_BYTES = 80 * 10**9
 """Memory of the device that a training is fitted to: an A100 or H100."""
@@ -132,21 +132,28 @@ def steps_of(rows: int, epochs: int, settings: OptimizationSettings) -> int:
     return epochs * math.ceil(rows / settings.batch_size)
 
 
-def placement(training: PlannedTraining, configuration: Any) -> Placement | None:
+def placement(training: PlannedTraining, size: ModelSize) -> Placement | None:
     """The fewest devices of `GPU_BYTES` that a training fits on, its batch shared out evenly; None if there is none."""
     from veracity.training.clusters import clusters
 
     order = sorted(clusters(), key=lambda one: (one.processes, STRATEGIES.index(one.strategy)))
     for cluster in order:
         if _shares_out(training, cluster):
-            memory = memory_on(training, configuration, cluster)
+            memory = memory_on(training, size, cluster)
             if memory.total <= RESERVE * _left_by_vllm(training) * GPU_BYTES:
                 return Placement(cluster, memory)
     return None
 
 
-def memory_on(training: PlannedTraining, configuration: Any, cluster: Cluster) -> MemoryEstimate:
-    """What one device of a cluster holds. `configuration`: Transformers' of the model (`configuration_of`)."""
+def size_in(training: PlannedTraining, configuration: Any) -> ModelSize:
+    """Of the model with a training's adapters. `configuration`: Transformers' of the model (`configuration_of`)."""
+    from veracity.training.memory import size_of
+
+    return size_of(configuration, training.settings)
+
+
+def memory_on(training: PlannedTraining, size: ModelSize, cluster: Cluster) -> MemoryEstimate:
+    """What one device of a cluster holds."""
     from veracity.training.memory import Sharding, estimate_memory
 
     settings = training.settings
@@ -154,7 +161,7 @@ def memory_on(training: PlannedTraining, configuration: Any, cluster: Cluster) -
     shape = MemoryShape(rows * training.shape.rows, training.shape.tokens, training.shape.reference)
     mixed = settings.precision in ("auto", "mixed_bfloat16")
     sharding = Sharding.of(cluster.strategy, cluster.processes)
-    return estimate_memory(configuration, settings, shape, bfloat16=mixed, sharding=sharding)
+    return estimate_memory(size, settings, shape, bfloat16=mixed, sharding=sharding)
 
 
 def _shares_out(training: PlannedTraining, cluster: Cluster) -> bool:

@@ -90,7 +90,7 @@ class Understudies:
             "max_completion_length": COMPLETION,
             "save_every": settings.cycle,
             "when_equal": "warn",
-            "max_missing": 1.0,
+            "max_missing": 0.99,
         }
         if settings.resampling is not None:
             changed["resampling"] = settings.resampling.model_copy(update={"samples": 2, "problems": None})

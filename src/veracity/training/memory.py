@@ -79,8 +79,34 @@ class MemoryEstimate:
         return f"{_gigabytes(self.total)} ({parts})"
 
 
+@dataclass(frozen=True, slots=True)
+class ModelSize:
+    """What an estimate needs of a model."""
+
+    parameters: int
+    """Adapters included."""
+    trained: int
+    """Those that are not frozen."""
+    units: int
+    """Layers × hidden width."""
+
+
+def size_of(start: Path | PretrainedConfig, settings: OptimizationSettings) -> ModelSize:
+    """Of a model folder or a configuration, with the adapters that the settings ask for; no weights are read.
+
+    Raises ModelError where there is no configuration that Transformers knows.
+    """
+    model = _hollow(start, settings)
+    config = model.config.get_text_config()
+    return ModelSize(
+        parameters=sum(p.numel() for p in model.parameters()),
+        trained=sum(p.numel() for p in model.parameters() if p.requires_grad),
+        units=config.num_hidden_layers * config.hidden_size,
+    )
+
+
 def estimate_memory(
-    start: Path | PretrainedConfig,
+    start: Path | ModelSize,
     settings: OptimizationSettings,
     shape: MemoryShape,
     *,
@@ -90,7 +116,7 @@ def estimate_memory(
     """What training the model in `start` takes on each device.
 
     Args:
-        start: A model folder, whose configuration is read and not its weights; or a configuration itself.
+        start: A model folder, whose configuration is read and not its weights; or what is known of it (`size_of`).
         settings: Of the trainer.
         shape: Of one forward pass on one device.
         bfloat16: Whether activations are kept in 16 bit (mixed precision on a GPU).
@@ -99,18 +125,15 @@ def estimate_memory(
     Raises:
         ModelError: the folder holds no configuration that Transformers knows.
     """
-    model = _hollow(start, settings)
-    parameters = sum(p.numel() for p in model.parameters())
-    trained = sum(p.numel() for p in model.parameters() if p.requires_grad)
+    model = size_of(start, settings) if isinstance(start, Path) else start
     size = 2 if settings.precision == "bfloat16" else 4
-    config = model.config.get_text_config()
-    units = shape.rows * shape.tokens * config.num_hidden_layers * config.hidden_size
+    units = shape.rows * shape.tokens * model.units
     per_unit = (2 if settings.gradient_checkpointing else 34) * (1 if bfloat16 or size == 2 else 2)
     return MemoryEstimate(
-        weights=parameters * size // sharding.weights,
-        gradients=trained * size // sharding.moments,
-        optimizer=2 * trained * size // sharding.moments,
-        reference=parameters * size * shape.reference // sharding.weights,
+        weights=model.parameters * size // sharding.weights,
+        gradients=model.trained * size // sharding.moments,
+        optimizer=2 * model.trained * size // sharding.moments,
+        reference=model.parameters * size * shape.reference // sharding.weights,
         activations=units * per_unit,
     )
 
