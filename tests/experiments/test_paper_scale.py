@@ -86,7 +86,7 @@ def test_recipes_plan_without_data_weights_or_keys(name: str, monkeypatch: pytes
     text = (Path(recipes.__file__).parent / f"{name}.yaml").read_text("utf-8")
     launched = [line for line in text.splitlines() if "veracity launch" in line]
     words = launched[0].split()
-    named = cluster(words[words.index("launch") + 1])
+    named = cluster(words[words.index("run") - 1])  # options stand before it
     told = int(words[words.index("--accumulation") + 1]) if "--accumulation" in words else 1
     for one in outlook.trainings:
         assert one.settings.accumulation == told
