@@ -19,6 +19,7 @@ from veracity.cli import (
     compare,
     doctor,
     domains,
+    import_env,
     keys,
     launch,
     models,
@@ -85,6 +86,7 @@ app.add_typer(domains.app, name="domains")
 app.add_typer(models.app, name="models")
 app.add_typer(keys.app, name="keys")
 app.add_typer(batches.app, name="batches")
+app.command("import-env")(import_env.import_env)
 app.command()(serve.serve)
 app.command()(doctor.doctor)
 

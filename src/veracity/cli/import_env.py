@@ -1,0 +1,44 @@
+"""`veracity import-env`: the recipe that an environment of TruthSeekingGym means."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def import_env(
+    file: Annotated[str, typer.Argument(help="A file of NAME=value lines, as .env has them; - reads them from stdin.")],
+    out: Annotated[Path | None, typer.Option("--out", help="Write the recipe there; to stdout by default.")] = None,
+) -> None:
+    """Turn TruthSeekingGym's environment variables into a recipe; what became of each is said on stderr.
+
+    Values of keys and passwords are never copied.
+    """
+    import yaml
+    from rich.console import Console
+
+    from veracity.core.config import load_settings
+    from veracity.core.errors import DataError
+    from veracity.experiments.truth_seeking_environment import read_environment, translate
+    from veracity.experiments.truth_seeking_settings import TruthSeekingSettings
+
+    try:
+        text = sys.stdin.read() if file == "-" else Path(file).read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"cannot be read ({error}); give a text file of NAME=value lines", path=file) from None
+    found = translate(read_environment(text, "stdin" if file == "-" else file))
+    told = Console(stderr=True)
+    for note in found.notes:
+        colour = "yellow" if note.kind is None else "bright_black" if note.kind == "dropped" else None
+        told.print(
+            f"{note.variable}: {note.kind or 'unknown'}: {note.said}", style=colour, markup=False, soft_wrap=True
+        )
+    load_settings(TruthSeekingSettings, dict(found.recipe))  # a recipe that cannot be run is refused, with its key
+    recipe = yaml.safe_dump(dict(found.recipe), sort_keys=False, allow_unicode=True)
+    if out is None:
+        typer.echo(recipe, nl=False)
+    else:
+        out.write_text(recipe, "utf-8")
