@@ -14,7 +14,6 @@ from veracity.core.errors import ConfigError
 from veracity.experiments.facttune import prepare_facttune, run_facttune
 from veracity.experiments.facttune_settings import FactTuneSettings
 from veracity.store.run import Run, RunFolder
-from veracity.training.lineage import parent_hash
 
 SMALL = {
     "methods": ["fs", "mc"],
@@ -95,30 +94,6 @@ def test_report_and_estimates(finished: Path) -> None:
         "fs against sft: fall of share_wrong",
     ):
         assert name in found
-
-
-def test_second_round_is_about_the_tuned_models_own_texts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """8 people, 4 samples a round: 32 texts each time, the second by the model of the first, which is its parent."""
-    monkeypatch.setenv("VERACITY_CACHE", str(tmp_path / "cache"))
-    people = {"train": 8, "test": 4, "unmet": 2, "test_split": "validation"}
-    changed = {"methods": ["fs"], "rounds": 2, "people": people, "baselines": {"prompts": [], "greedy": False}}
-    settings = load_settings(FactTuneSettings, SMALL | changed)
-    with Run.open(tmp_path / "run") as run:
-        run_facttune(settings, run, Console(quiet=True))
-    read = RunFolder(tmp_path / "run").read_table
-    first, second = read("samples.3"), read("samples.fs.3.2")
-    assert (first.height, second.height) == (32, 32)
-    assert set(second["arm"]) == {"fs 1"}
-    assert first["reply"].to_list() != second["reply"].to_list()
-    assert read("scores.fs.3.2").height == 32
-    models = tmp_path / "run" / "models"
-    assert {p.name for p in models.iterdir()} == {"sft-3", "fs-3", "fs-3-2"}
-    parents = {n: json.loads((models / n / "lineage.json").read_text())["parent"] for n in ("fs-3", "fs-3-2")}
-    assert parents == {"fs-3": parent_hash(models / "sft-3"), "fs-3-2": parent_hash(models / "fs-3")}
-    asked = read("test.samples")
-    assert set(asked["arm"]) == {"base", "sft#3", "fs#3"}
-    calls = {line.role: line.calls[1] for line in prepare_facttune(settings).plan.lines}
-    assert calls["policy"] == 8 + 8 + 6 * 3 * 2 - 8  # what the ledger has is not asked again
 
 
 def test_reward_and_proof_need_different_scorers() -> None:

@@ -6,8 +6,7 @@ After Tian, Mitchell, Yao, Manning and Finn, "Fine-tuning Language Models for Fa
 2. **Scores.** Each text is taken apart into claims. FactTune-FS: the share of claims that a corpus supports.
    FactTune-MC: each claim becomes a question, and how far the model's own answers to it agree is how sure it is.
 3. **Pairs.** Of two texts about a person the one with the higher score is preferred; ties make no pair.
-4. **Training.** Supervised fine-tuning on all samples, then direct preference optimization on the pairs. In further
-   rounds, which the paper has none of, the tuned model writes the texts, and is the reference of its next training.
+4. **Training.** Supervised fine-tuning on all samples, then direct preference optimization on the pairs.
 5. **Evaluation.** Texts about other people, judged by a scorer that gave no reward: right facts, wrong facts, and the
    share of wrong ones, beside the base model, greedy decoding and system prompts that ask for care or courage.
 
@@ -22,7 +21,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from veracity.core.identity import derive_seed
 from veracity.core.problem import Problem
 from veracity.domains import open_domain
 from veracity.experiments.desk import Desk, Policy, open_desk, policy_of, start_folder
@@ -61,31 +59,6 @@ class People:
     test: tuple[Problem, ...]
     unmet: tuple[Problem, ...]
     """About people whom the model never met: reported apart."""
-
-
-@dataclass(frozen=True, slots=True)
-class Lot:
-    """One round of one method and seed, and the names under which its tables and its model are kept."""
-
-    method: Method
-    seed: int
-    round: int
-    """From 1."""
-
-    @property
-    def place(self) -> str:
-        """Seed and round; the first round is the seed's own."""
-        return str(self.seed) if self.round == 1 else f"{self.seed}.{self.round}"
-
-    @property
-    def texts(self) -> str:
-        """Of the texts, which all methods share in the first round alone."""
-        return self.place if self.round == 1 else f"{self.method}.{self.place}"
-
-    @property
-    def model(self) -> str:
-        """Of the model that the round ends with."""
-        return f"{self.method}-{self.place.replace('.', '-')}"
 
 
 def prepare_facttune(settings: FactTuneSettings) -> Prepared:
@@ -146,7 +119,7 @@ def run_seed(desk: Desk, settings: FactTuneSettings, people: Sequence[Problem], 
     judged = judged_stage(desk, f"judged.{seed}", settings.judging, people, samples, f"samples.{seed}")
     trained = {"sft": tune_on_samples(desk, settings, judged, people, base, seed)}
     for method in settings.methods:
-        trained[method] = tune_in_rounds(desk, settings, judged, people, (base, trained["sft"]), method, seed)
+        trained[method] = tune_on_pairs(desk, settings, judged, people, (base, trained["sft"]), method, seed)
     drawn = settings.sampling.model_copy(update={"n": settings.test_samples})
     asks = [Ask(f"{name}#{seed}", policy, drawn, TEST_SEED + seed) for name, policy in trained.items()]
     if settings.baselines.greedy:
@@ -173,7 +146,7 @@ def tune_on_samples(
     )
 
 
-def tune_in_rounds(
+def tune_on_pairs(
     desk: Desk,
     settings: FactTuneSettings,
     judged: pl.DataFrame,
@@ -182,57 +155,41 @@ def tune_in_rounds(
     method: Method,
     seed: int,
 ) -> Policy:
-    """The SFT model after all rounds of `method`. `models`: the base, whose judged samples are the first, and SFT."""
-    base, policy = models
-    for number in range(1, settings.rounds + 1):
-        lot = Lot(method, seed, number)
-        if number > 1:
-            ask = Ask(f"{method} {number - 1}", policy, settings.sampling, derive_seed(seed, "round", number))
-            samples = samples_stage(desk, f"samples.{lot.texts}", people, [ask])
-            judged = judged_stage(
-                desk, f"judged.{lot.texts}", settings.judging, people, samples, f"samples.{lot.texts}"
-            )
-        policy = tune_on_pairs(desk, settings, judged, people, (base, policy), lot)
-    return policy
-
-
-def tune_on_pairs(
-    desk: Desk,
-    settings: FactTuneSettings,
-    judged: pl.DataFrame,
-    people: Sequence[Problem],
-    models: tuple[Policy, Policy],
-    lot: Lot,
-) -> Policy:
-    """A model after DPO on the pairs of one round. `models`: the base model, and the one to be trained."""
-    base, policy = models
-    scores = score(desk, settings, judged, people, base, lot)
-    pairing = pairs_of(settings, judged, scores, people, lot.seed)
+    """The SFT model after DPO on the pairs of `method`. `models`: the base and the SFT model."""
+    base, sft = models
+    scores = score(desk, settings, judged, people, base, method, seed)
+    pairing = pairs_of(settings, judged, scores, people, seed)
     left_out, without = dict(pairing.left_out), len(pairing.prompts_without)
-    told: dict[str, Any] = {"method": lot.method, "seed": lot.seed, "round": lot.round}
-    desk.log("pairs", **told, pairs=len(pairing.pairs), without=without, **left_out)
-    start, run = start_folder(policy.model), desk.run_folder.path.name
-    how: dict[str, Any] = {"seed": lot.seed, "run": run, "on_step": desk.steps(lot.model)}
+    desk.log("pairs", method=method, seed=seed, pairs=len(pairing.pairs), without=without, **left_out)
+    start, run = start_folder(sft.model), desk.run_folder.path.name
+    name = f"{method}-{seed}"
+    told: dict[str, Any] = {"seed": seed, "run": run, "on_step": desk.steps(name)}
     return desk.trained(
-        lot.model, lambda folder, out: train_dpo(start, pairing.pairs, settings.dpo, folder=folder, out=out, **how)
+        name, lambda folder, out: train_dpo(start, pairing.pairs, settings.dpo, folder=folder, out=out, **told)
     )
 
 
 def score(
-    desk: Desk, settings: FactTuneSettings, judged: pl.DataFrame, people: Sequence[Problem], base: Policy, lot: Lot
+    desk: Desk,
+    settings: FactTuneSettings,
+    judged: pl.DataFrame,
+    people: Sequence[Problem],
+    base: Policy,
+    method: Method,
+    seed: int,
 ) -> pl.DataFrame:
-    """Stage `scores.<method>.…`; with `mc` also stage `confidence.…`, which no choice of measure changes."""
-    made, name = desk.keys[f"judged.{lot.texts}"], f"scores.{lot.method}.{lot.place}"
-    if lot.method == "fs":
+    """Stage `scores.<method>.<seed>`; with `mc` also stage `confidence.<seed>`, which no choice of measure changes."""
+    made, name = desk.keys[f"judged.{seed}"], f"scores.{method}.{seed}"
+    if method == "fs":
         return desk.store(name, [made, settings.reward], lambda: factscore_scores(settings, judged, people))
     oracle = desk.identity("oracle") if settings.roles.oracle else base.key
-    key = [made, confidence_key(desk, settings.confidence, oracle, lot.seed)]
-    stage = f"confidence.{lot.place}"
+    key = [made, confidence_key(desk, settings.confidence, oracle, seed)]
+    stage = f"confidence.{seed}"
 
     def asked() -> pl.DataFrame:
         if settings.roles.oracle is None:
             desk.play_as("oracle", base)
-        return claim_confidences(desk, stage, settings.confidence, judged, people, lot.seed)
+        return claim_confidences(desk, stage, settings.confidence, judged, people, seed)
 
     sure = desk.store(stage, key, asked)
     inputs = [desk.keys[stage], settings.confidence.measure]

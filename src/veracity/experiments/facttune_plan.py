@@ -55,12 +55,10 @@ def _expected(
 
 def _later(settings: FactTuneSettings, trained: int, tested: int, first: Generate) -> Iterator[Expected]:
     """All but the first samples."""
-    again, each = _later_rounds(settings) * trained, settings.sampling.n
-    if again:
-        yield Expected(Generate(POLICY, first.prompt, each, first.sampling), times=again)
-    yield from judging_of(settings.judging, (trained * len(settings.seeds) + again) * each)
+    texts = trained * settings.sampling.n * len(settings.seeds)
+    yield from judging_of(settings.judging, texts)
     if "mc" in settings.methods:
-        questions = trained * each * len(settings.seeds) * settings.rounds * CLAIMS
+        questions = texts * CLAIMS
         if settings.confidence.questions == "asked":
             yield Expected(Generate("extractor", user(JUDGED), sampling=Sampling(max_tokens=96)), times=questions)
         yield Expected(settings.confidence.oracle(0).request("Who was it?"), times=questions)
@@ -78,10 +76,10 @@ def facttune_outlook(settings: FactTuneSettings) -> Outlook:
     if settings.pairs.mode == "best_vs_worst":
         pairs = train
     pairs = min(pairs, settings.most_pairs or pairs)
-    sft, dpo, times = settings.sft, settings.dpo, seeds * settings.rounds
+    sft, dpo = settings.sft, settings.dpo
     pair = MemoryShape(2, dpo.max_length, reference=dpo.lora is None and not dpo.precompute_reference)
     first = Generate(POLICY, user("x" * 120), drawn.n, Sampling(max_tokens=drawn.max_tokens))
-    told = samples * (seeds + _later_rounds(settings)) + _answers(settings, tested)
+    told = samples * seeds + _answers(settings, tested)
     return Outlook(
         settings.model,
         (
@@ -89,7 +87,7 @@ def facttune_outlook(settings: FactTuneSettings) -> Outlook:
                 "sft", "sft", sft, samples, steps_of(samples, sft.epochs, sft), MemoryShape(1, sft.max_length), seeds
             ),
             *(
-                PlannedTraining(method, "dpo", dpo, pairs, steps_of(pairs, dpo.epochs, dpo), pair, times)
+                PlannedTraining(method, "dpo", dpo, pairs, steps_of(pairs, dpo.epochs, dpo), pair, seeds)
                 for method in settings.methods
             ),
         ),
@@ -111,11 +109,6 @@ def people_counts(people: PeopleSettings) -> tuple[int, int]:
 
     found = gather_people(people)
     return len(found.train), len(found.test) + len(found.unmet)
-
-
-def _later_rounds(settings: FactTuneSettings) -> int:
-    """Over methods and seeds: in these the tuned models write the texts anew."""
-    return (settings.rounds - 1) * len(settings.methods) * len(settings.seeds)
 
 
 def _answers(settings: FactTuneSettings, tested: int) -> int:

@@ -108,13 +108,6 @@ class FactTuneSettings(Settings):
     most_pairs: int | None = Field(
         default=None, ge=1, description="Pairs that are trained on, drawn by the seed; null takes all."
     )
-    rounds: int = Field(
-        default=1,
-        ge=1,
-        description="Times that texts are written, scored, paired and trained on. From the second on the tuned model "
-        "writes them and is the reference, so that pairs are about what it still does wrong (Xu et al., 2023, arXiv "
-        "2312.16682); the paper has one.",
-    )
     sft: DemonstrationSettings = Field(
         default=DemonstrationSettings(epochs=1), description="First training: on all samples."
     )
