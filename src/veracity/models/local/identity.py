@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -28,9 +29,9 @@ def model_identity(model: Any, tokenizer: Any, ends: frozenset[int]) -> str:
     )
 
 
-def weights_version(model: Any) -> int:
+def weights_version(weights: Sequence[torch.nn.Parameter]) -> int:
     """A number that changes whenever an optimiser has written to the weights (torch counts in-place changes)."""
-    return sum(p._version for p in model.parameters())
+    return sum(weight._version for weight in weights)
 
 
 def _weights_hash(model: Any) -> str:

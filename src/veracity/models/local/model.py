@@ -70,7 +70,8 @@ class LocalModel:
         self.model = model
         self.tokenizer = tokenizer
         self.name = name
-        parameters = sum(p.numel() for p in model.parameters())
+        self._weights = tuple(model.parameters())  # once: walking the modules costs more than a cached answer
+        parameters = sum(p.numel() for p in self._weights)
         self.threads = threads or choose_threads(parameters, model.device)
         self._small = parameters < 50_000_000
         self._renderer = Renderer(tokenizer, name)
@@ -118,7 +119,7 @@ class LocalModel:
 
         Made anew if the weights were trained since.
         """
-        version = weights_version(self.model)
+        version = weights_version(self._weights)
         if self._identity is None or self._identity[0] != version:
             self._identity = (version, model_identity(self.model, self.tokenizer, self._ends))
         return self._identity[1]
