@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 TITLE = "All methods"
 CAPTION = (
-    "Left: facts a text, right ones against wrong ones; up and to the left is better. Right: short answers that are "
+    "Above: facts a text, right ones against wrong ones; up and to the left is better. Below: short answers that are "
     "right against those that are declined; along a dotted line the share of wrong answers is the same, and up and to "
     "the right there are fewer. Grey: asked otherwise; blue: taught answers; orange: taught preferences; green: "
     "rewarded. Lines are 95 % intervals over entities."

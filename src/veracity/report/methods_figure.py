@@ -1,4 +1,4 @@
-"""The figure of all methods: facts of texts on the left, short answers on the right, a numbered point a method."""
+"""The figure of all methods: facts of texts above, short answers below, a numbered point a method."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ AROUND = [(radius, turn) for radius in (8, 15, 23, 32, 42, 53) for turn in range
 
 
 def methods_figure(estimates: Mapping[str, Estimate], methods: Sequence[Mapping[str, Any]]) -> Figure:
-    """Left: up and to the left is better. Right: on the line that falls through a point, only wrong answers differ."""
+    """Above: up and to the left is better. Below: on the line that falls through a point, only wrong answers differ."""
     with drawing():
-        figure = new_figure(9.6, 5.6)
-        panels = figure.subplots(1, 2)
+        figure = new_figure(7.0, 9.4)
+        panels = figure.subplots(2, 1)
         places = []
         for axes, (title, across, up, x_label, y_label) in zip(panels, PANELS, strict=True):
             places.append(_draw(axes, estimates, methods, across, up))
@@ -51,7 +51,7 @@ def methods_figure(estimates: Mapping[str, Estimate], methods: Sequence[Mapping[
             Line2D([], [], marker="o", linestyle="", color=FAMILIES[row["trainer"]][0], label=f"{n}  {row['method']}")
             for n, row in enumerate(methods)
         ]
-        figure.legend(handles=handles, loc="outside lower center", ncols=5, fontsize=7.8, handletextpad=0.1)
+        figure.legend(handles=handles, loc="outside lower center", ncols=4, fontsize=7.8, handletextpad=0.1)
         figure.draw_without_rendering()  # numbers are placed in the final layout
         for axes, own in zip(panels, places, strict=True):
             _number(axes, own)

@@ -118,7 +118,8 @@ def _row(contents: MethodsContents, row: dict[str, object]) -> list[str]:
     name = str(row["method"])
 
     def cell(measure: str, text: str, tested: str = "") -> str:
-        return text + contents.turn(name, tested or measure)
+        value, bracket, interval = text.partition(" [")
+        return value + contents.turn(name, tested or measure) + bracket + interval
 
     return [
         name,
