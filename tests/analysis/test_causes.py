@@ -85,6 +85,15 @@ def test_what_follows_from_others_is_not_separable() -> None:
     assert length["kind"] == "not separable" and length["inflation"] > 100 and length["e-value"] is None
 
 
+def test_a_score_that_follows_from_the_features_is_no_evidence_of_precision() -> None:
+    """Two policies that are always alike: the effect is 0, and no p-value is made of errors of 0."""
+    rng = np.random.default_rng(0)
+    same = {f"i{i}": float(v) for i, v in enumerate(rng.normal(size=40))}
+    values = [{"policy": p, "item": i, "value": v + (p == "c")} for p in "abc" for i, v in same.items()]
+    rows = table(attributed(values)[-1], "effects")
+    assert {r["p corrected"] for r in rows if abs(r["effect"]) < 1e-9} == {1.0}
+
+
 def test_too_little_to_attribute_and_features_that_do_not_exist() -> None:
     (finding,) = attributed([{"item": f"i{i}", "value": float(i)} for i in range(20)])
     assert finding.notes == ["Insufficient: no declared feature varies within items."]

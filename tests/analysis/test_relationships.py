@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from score_tables import row, run_of, table
 
+from veracity.analysis.analyzers.evaluation_relationship import _in_turn
 from veracity.analysis.base import analyze
 from veracity.core.errors import ConfigError
 from veracity.core.finding import Finding, ScatterPlot
@@ -87,6 +88,11 @@ def test_between_policies_and_pairs_with_too_few_rows() -> None:
     with pytest.raises(ConfigError, match="no value of 'w'"):
         related(values, metrics=["w", "x"])
     assert len(related(values, metrics=["x", "y"])) == 1
+
+
+def test_unasked_each_paradigm_has_its_turn() -> None:
+    names = [f"a.{i:02}" for i in range(20)] + ["b.x", "c.y", "c.z"]
+    assert _in_turn(names)[:6] == ["a.00", "b.x", "c.y", "a.01", "c.z", "a.02"]
 
 
 def test_setups_that_agree_but_for_a_shift() -> None:

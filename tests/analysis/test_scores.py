@@ -57,7 +57,9 @@ def test_a_policy_is_called_by_its_arm_its_name_or_its_identity() -> None:
     assert policy_names([one]) == {"model a": "a"}
     two = [{"value": 1.0, "arm": "direct"}, {"value": 1.0, "arm": "debate", "mode": "debate"}]
     assert policy_names([run_of(two)]) == {"model a": "model a"[:12]}
-    assert policy_names([run_of(two, manifest={"models": {"gpt": "model a"}})]) == {"model a": "gpt"}
+    manifest = {"models": {"policy": "model a"}}
+    assert policy_names([run_of(two, manifest=manifest)]) == {"model a": "policy"}
+    assert policy_names([run_of(two, manifest=manifest | {"names": {"policy": "gpt"}})]) == {"model a": "gpt"}
 
 
 def test_who_was_right_in_the_end() -> None:

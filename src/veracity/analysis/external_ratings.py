@@ -12,7 +12,7 @@ import numpy as np
 from pydantic import Field
 from scipy import stats as distributions
 
-from veracity.analysis.wording import cell
+from veracity.analysis.wording import better, cell
 from veracity.core.config import Settings
 from veracity.core.errors import ConfigError
 from veracity.core.estimate import Estimate
@@ -62,7 +62,7 @@ def arena_table(
     sets = [("all", rated)] + ([("without those left out", [r for r in rated if r.kept])] if drop else [])
     rows = tuple((name, len(chosen), *_correlations(chosen)) for name, chosen in sets)
     header = ("policies", "n", "Pearson", "low", "high", "Spearman")
-    note = f"Of the mean and the public rating; Fisher's interval takes policies for independent. Metric: {direction}."
+    note = f"Of the mean and the public rating; Fisher's interval takes policies for independent; {better(direction)}."
     return rated, ResultTable("arena", "Correlation with public ratings", header, rows, note)
 
 
@@ -79,7 +79,7 @@ def arena_plots(rated: Sequence[Rated], direction: str) -> list[Plot]:
         caption = "Hollow points are left out of the line by hand." if name == "arena_kept" else "All policies."
         title = "Mean against public rating"
         found.append(
-            ScatterPlot(name, title, caption, points, "public rating", f"mean ({direction})", _line(chosen))
+            ScatterPlot(name, title, caption, points, "public rating", f"mean ({better(direction)})", _line(chosen))
         )  # fmt: skip
     return found
 

@@ -139,9 +139,10 @@ def right_in_the_end(run: RunTables) -> dict[str, bool]:
 
 
 def policy_names(runs: Sequence[RunTables]) -> dict[str, str]:
-    """Identity of each model → what it is called: its arm where it has one of its own, else its name in a manifest.
+    """Identity of each model → what it is called.
 
-    A model with several arms (modes, prompts) that no manifest names goes by the first 12 characters of its identity.
+    As the settings of a run name it (`names` of the manifest), else by its arm where it has one of its own, else by the
+    role that it plays, else by the first 12 characters of its identity. Names that two models share get a part of it.
     """
     pairs = pl.concat([run.trajectories.select("model", "arm") for run in runs]).unique(maintain_order=True)
     arms: dict[str, set[str]] = {}
@@ -149,12 +150,19 @@ def policy_names(runs: Sequence[RunTables]) -> dict[str, str]:
     for model, arm in pairs.iter_rows():
         arms.setdefault(model, set()).add(arm)
         models.setdefault(arm, set()).add(model)
-    named = {str(v): str(k) for run in runs for k, v in dict(run.manifest.get("models") or {}).items()}
+    roles: dict[str, str] = {}
+    settings: dict[str, str] = {}
+    for run in runs:
+        own_names = run.manifest.get("names") or {}
+        for role, identity in (run.manifest.get("models") or {}).items():
+            roles.setdefault(str(identity), str(role))
+            if role in own_names:
+                settings.setdefault(str(identity), str(own_names[role]))
     found = {}
     for model, own in arms.items():
         arm = next(iter(own))
         alone = len(own) == 1 and len(models[arm]) == 1
-        found[model] = arm if alone else named.get(model, model[:12])
+        found[model] = settings.get(model) or (arm if alone else roles.get(model, model[:12]))
     twice = {name for name in found.values() if list(found.values()).count(name) > 1}
     return {model: f"{name} ({model[:8]})" if name in twice else name for model, name in found.items()}
 

@@ -8,7 +8,7 @@ from functools import singledispatch
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from veracity.core.finding import IntervalPlot, LinePlot, Point, ScatterPlot
 from veracity.report.style import GREEN, INK, NEVER, NEW, OLD, PURPLE, QUIET, SKY, drawing, new_figure
@@ -74,6 +74,7 @@ def _(plot: ScatterPlot) -> Figure | None:
                 axes.annotate(point.label, (point.x, point.y), (5, 4), textcoords="offset points", fontsize=7.5)
         if plot.log_x:
             axes.set_xscale("log")
+            axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
         _fitted(axes, plot, [p.x for p in points])
         for height, name in plot.levels:
             if math.isfinite(height):

@@ -12,7 +12,7 @@ import numpy as np
 from scipy import stats as distributions
 
 from veracity.core.estimate import Estimate
-from veracity.stats.cluster import Floats, cluster_codes
+from veracity.stats.cluster import Floats, bootstrap_statistic, cluster_codes
 from veracity.stats.weighted import bootstrap_weighted
 
 
@@ -20,10 +20,14 @@ def pearson(
     x: Floats, y: Floats, clusters: Sequence[Hashable] | np.ndarray, *, seed: int, resamples: int = 2000
 ) -> Estimate:
     """Pearson's r with a cluster-bootstrap interval; null 0. An estimate of no rows where either does not vary."""
-    pair = _checked(x, y)
-    return bootstrap_weighted(
-        lambda w: _weighted_r(*pair, w), clusters, seed=seed, resamples=resamples, direction="neither", null=0.0
+    first, second = (side - side.mean() if side.size else side for side in _checked(x, y))
+    moments = np.column_stack([first, second, first**2, second**2, first * second])
+    found = bootstrap_statistic(
+        moments, clusters, _r_of_moments, seed=seed, resamples=resamples, direction="neither", null=0.0
     )
+    if math.isfinite(found.value):
+        return found
+    return Estimate(math.nan, math.nan, math.nan, math.nan, 0, 0, "neither", 0.0)
 
 
 def spearman(
@@ -80,6 +84,16 @@ def _checked(x: Floats, y: Floats) -> tuple[Floats, Floats]:
     if first.shape != second.shape or first.ndim != 1:
         raise ValueError(f"a correlation needs two values a row, not {first.shape} and {second.shape}")
     return first, second
+
+
+def _r_of_moments(means: Floats) -> Floats:
+    """From means of x, y, x², y², xy of centred values; NaN where one does not vary."""
+    x, y, xx, yy, xy = means.T
+    variances = (xx - x * x, yy - y * y)
+    varies = (variances[0] > 1e-12 * (xx + 1e-300)) & (variances[1] > 1e-12 * (yy + 1e-300))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        r = (xy - x * y) / np.sqrt(variances[0] * variances[1])
+    return np.asarray(np.where(varies, np.clip(r, -1, 1), np.nan))
 
 
 def _weighted_r(x: Floats, y: Floats, weights: Floats) -> Floats:

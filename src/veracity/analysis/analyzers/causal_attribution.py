@@ -37,6 +37,8 @@ NUMBERS = ("length_target", "length", "hedges", "questions")
 """Features that are numbers; they enter as log(1 + x)."""
 FREEDOM = 10
 """Fewest degrees of freedom of a fit."""
+NO_ERROR = 1e-9
+"""Standard errors below this are rounding."""
 INFLATED = 10.0
 """Variance inflation from which a feature is not told apart from the others (Marquardt, 1970, Technometrics 12)."""
 
@@ -166,18 +168,33 @@ def _fit(y: Floats, features: Mapping[str, tuple[list[str], Floats]], rows: pl.D
     kept = _independent(design)
     codes, count = cluster_codes(rows["source"].to_list(), len(y))
     freedom = len(y) - rows["unit"].n_unique() - len(kept)
-    fit = sm.OLS(y, design[:, kept]).fit(cov_type="cluster", cov_kwds={"groups": codes}, use_t=True)
-    plain = sm.OLS(y, design[:, kept]).fit()
+    with np.errstate(invalid="ignore", divide="ignore"):  # variances may round to just below zero
+        fit = sm.OLS(y, design[:, kept]).fit(cov_type="cluster", cov_kwds={"groups": codes}, use_t=True)
+        errors, ends, p_values = fit.bse, fit.conf_int(), fit.pvalues
+        plain = sm.OLS(y, design[:, kept]).fit().tvalues
     scale = math.sqrt((len(y) - len(kept)) / freedom)  # the items' constants take their degrees of freedom
-    ends = fit.conf_int()
-    return [
+    effects = [
         _Effect(
-            *terms[place], float(fit.params[i]), float(fit.bse[i]), float(ends[i][0]), float(ends[i][1]),
-            float(fit.pvalues[i]), float(plain.tvalues[i] / scale), freedom, _inflation(design[:, kept], i), False,
+            *terms[place],
+            value=float(fit.params[i]),
+            se=float(errors[i]),
+            low=float(ends[i][0]),
+            high=float(ends[i][1]),
+            p=float(p_values[i]),
+            t=float(plain[i] / scale),
+            freedom=freedom,
+            inflation=_inflation(design[:, kept], i),
+            causal=False,
         )
         for i, place in enumerate(kept)
         if count > 1
-    ]  # fmt: skip
+    ]
+    return [effect if effect.se > NO_ERROR else _imprecise(effect) for effect in effects]
+
+
+def _imprecise(effect: _Effect) -> _Effect:
+    """Without errors: a score that follows from the features in every row is no evidence of precision."""
+    return replace(effect, se=math.nan, low=math.nan, high=math.nan, p=1.0, t=math.nan)
 
 
 def _independent(design: Floats) -> list[int]:

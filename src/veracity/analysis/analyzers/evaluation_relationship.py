@@ -33,6 +33,8 @@ ASSOCIATION = (
 )
 MOST = 10
 """Metrics that are related unasked: 45 pairs."""
+RANKED = 500
+"""Most draws for a rank correlation, which is ranked anew in each: a standard error to 3 %."""
 KEY = ("run", "policy", "mode", "system", "domain", "item", "source", "unit", "replicate")
 """What two metrics of one trajectory share. Metrics about items join those of the item's trajectories by replicate."""
 
@@ -42,8 +44,8 @@ class RelationshipOptions(Settings):
 
     metrics: list[str] = Field(
         default=[],
-        description="Metrics, with their configuration where they have several; by default the first ten that have a "
-        "direction.",
+        description="Metrics, with their configuration where they have several; by default ten of those with "
+        "a direction, of each paradigm in turn.",
     )
     minimum: int = Field(default=10, ge=4, description="Fewest shared rows of a pair; below, it is counted only.")
 
@@ -99,7 +101,7 @@ class EvaluationRelationship(Analyzer):
         if lost := [name for name in self.options.metrics if name not in known]:
             raise ConfigError(f"evaluation_relationship: no value of {lost[0]!r}; there are: {', '.join(known)}")
         directed = set(ok.filter(pl.col("direction") != "neither")["algorithm"])
-        return self.options.metrics or [name for name in known if name in directed][:MOST]
+        return self.options.metrics or sorted(_in_turn([name for name in known if name in directed])[:MOST])
 
     def _table(self, ok: pl.DataFrame, both: _Both, first: str, second: str) -> ResultTable:
         seed, resamples = self.seed, self.resamples
@@ -108,7 +110,7 @@ class EvaluationRelationship(Analyzer):
         plain = pearson(x, y, sources, seed=seed, resamples=resamples)
         rows = [
             ("Pearson", plain),
-            ("Spearman", spearman(x, y, sources, seed=seed, resamples=resamples)),
+            ("Spearman", spearman(x, y, sources, seed=seed, resamples=min(resamples, RANKED))),
             ("Pearson within items", pearson(within(x, units), within(y, units), sources, seed=seed,
                                              resamples=resamples)),
             ("partial, given length and domain", pearson(residuals(x, controls), residuals(y, controls), sources,
@@ -141,6 +143,17 @@ class EvaluationRelationship(Analyzer):
             return nothing
         r = float(np.corrcoef(x, y)[0, 1])
         return Estimate(r, np.nan, *fisher_interval(r, len(x)), len(x), len(x), "neither", 0.0)
+
+
+def _in_turn(names: Sequence[str]) -> list[str]:
+    """The first of each paradigm (the name up to its first dot), then the second of each, and so on."""
+    seen: dict[str, int] = {}
+    turns = []
+    for name in names:
+        paradigm = name.split(".")[0]
+        seen[paradigm] = seen.get(paradigm, 0) + 1
+        turns.append((seen[paradigm], paradigm, name))
+    return [name for *_, name in sorted(turns)]
 
 
 def _both(ok: pl.DataFrame, first: str, second: str) -> _Both:

@@ -98,7 +98,7 @@ class TrainingCausalEffect(Analyzer):
             )
             p = swap_test(
                 first[:, None], second[:, None], np.array(sources), lambda m: m[:, 0], seed=self.seed,
-                resamples=max(999, self.resamples),
+                resamples=max(4999, self.resamples),
             )  # fmt: skip
             yield _Change(name, contrast, change, p)
 
