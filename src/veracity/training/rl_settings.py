@@ -113,7 +113,10 @@ class RlSettings(OptimizationSettings, PhaseSettings):
         default=None, description="Choose the problems of each epoch; null takes all."
     )
     max_missing: float = Field(
-        default=0.5, ge=0, lt=1, description="Share of a batch without a value of some reward at which training stops."
+        default=0.5,
+        ge=0,
+        lt=1,
+        description="Share of a batch without a value of some reward above which training stops.",
     )
     equal_batches: int = Field(
         default=25,
