@@ -53,6 +53,12 @@ def test_the_lowest_loss_is_best_and_each_item_is_there_once() -> None:
     assert [(r["score"], r["n"], r["se"]) for r in table(every, "scores")] == [(0.2, None, None), (0.3, 4, 0.1)]
 
 
+def test_of_equal_scores_the_shorter_text_is_learnt_from() -> None:
+    values = [{"value": 1.0, "replicate": r, "text": t} for r, t in enumerate(("much ado about it", "it"))]
+    (finding,) = scored(values)
+    assert [line["response"] for line in lines(finding)] == ["it"]
+
+
 def test_scores_of_one_trajectory_are_averaged_with_their_error() -> None:
     """Two values 0.2 and 0.4: mean 0.3, error |0.2|/2 = 0.1."""
     values = [{"value": v, "config": c} for v, c in ((0.2, "x"), (0.4, "y"))]

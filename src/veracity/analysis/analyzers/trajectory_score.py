@@ -101,7 +101,10 @@ class TrajectoryScore(Analyzer):
         return Finding(self.name, scale, place, title, [table], notes=notes, files=files)
 
     def _ranked(self, rows: pl.DataFrame, direction: str) -> tuple[pl.DataFrame, dict[str, int]]:
-        """One row a kept trajectory, best first, and how many were left out for which reason."""
+        """One row a kept trajectory, best first, and how many were left out for which reason.
+
+        Of equal scores the shorter text is first: padding that gains nothing is not worth learning.
+        """
         options = self.options
         one = _one_a_trajectory(rows.filter(pl.col("status") == "ok"))
         filters = {
@@ -116,7 +119,7 @@ class TrajectoryScore(Analyzer):
         for why, keep in filters.items():
             kept = one.filter(keep)
             dropped[why], one = one.height - kept.height, kept
-        ranked = one.sort("score", "trajectory", descending=[direction == "higher", False])
+        ranked = one.sort("score", "words", "trajectory", descending=[direction == "higher", False, False])
         if options.one_an_item:
             kept = ranked.unique(["domain", "item"], keep="first", maintain_order=True)
             dropped["worse than another of the same item"], ranked = ranked.height - kept.height, kept
