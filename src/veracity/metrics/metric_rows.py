@@ -47,7 +47,7 @@ METRIC_ROWS = TableSchema(
     required=frozenset({"item", "cluster", "domain", "arm", "metric", "config", "direction", "status"}),
     key=("arm", "domain", "item", "trajectory", "replicate", "step", "metric", "config", "judge"),
 )
-"""Columns of `tables/metrics.parquet`."""
+"""Columns of `tables/metric_rows.parquet`."""
 
 
 def check_metric_rows(rows: pl.DataFrame) -> pl.DataFrame:
