@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,14 @@ from rich.console import Console
 from veracity.core.config import load_settings
 from veracity.core.errors import ConfigError
 from veracity.core.recipe_files import read_recipe
+from veracity.core.requests import Call, Generated, Sample, Usage
 from veracity.experiments.methods import run_methods
 from veracity.experiments.methods_lessons import demonstrations
 from veracity.experiments.methods_material import Material, gather_prompts
 from veracity.experiments.methods_settings import Boundary, Distilled, Gold, Label, MethodsSettings, Own, Preference
 from veracity.experiments.methods_training import labels, preferences
+from veracity.models import resolve
+from veracity.models.instant import InstantModel
 from veracity.report.methods_contents import read_methods
 from veracity.report.methods_tables import methods_table
 from veracity.report.of_run import print_summary
@@ -108,6 +112,31 @@ def test_the_page_holds_the_table_and_the_figure(finished: Path) -> None:
     console = Console(record=True, width=200, file=(finished / "said.txt").open("w"))
     print_summary(finished, console)
     assert "answers declined" in console.export_text()
+
+
+def test_a_judge_model_may_say_which_text_is_better(
+    finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that always names the first answer changes its mind with the order, so that all of its pairs are ties."""
+
+    def first(call: Call) -> Generated:
+        return Generated((Sample("FIRST", "stop", 1),), Usage(400, 1))
+
+    opened = resolve.open_model
+    biased = InstantModel(first, "biased", "biased")
+    monkeypatch.setattr(resolve, "open_model", lambda text: biased if text == "biased" else opened(text))
+    monkeypatch.setenv("VERACITY_CACHE", str(finished.parent / "cache"))
+    shutil.copytree(finished, tmp_path / "run")
+    given = {"roles": {"judge": "biased"}, "table": {**SMALL["table"], "pairwise": "model"}}
+    with Run.open(tmp_path / "run") as run:
+        run_methods(load_settings(MethodsSettings, {**SMALL, **given}), run, Console(quiet=True))
+    contents = read_methods(tmp_path / "run")
+    won = contents.of("careful", "win_rate")
+    assert won is not None and won.value == 0.5
+    pairs = RunFolder(tmp_path / "run").read_table("pairs")
+    judged = pairs.filter(pl.col("status") == "judged")
+    assert judged.height > 20 and set(judged["a_first"]) == {"a"} and set(judged["b_first"]) == {"b"}
+    assert [e["event"] for e in RunFolder(tmp_path / "run").events()].count("trained") == 2, "nothing is trained again"
 
 
 @pytest.fixture
