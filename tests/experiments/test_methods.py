@@ -211,6 +211,8 @@ def test_what_does_not_fit_is_refused() -> None:
         (method(trainer="ppo"), "ppo"),
         (method(**grpo | {"rewards": {"truthrl": 1.0}}), "truthrl reads outcome"),
         (method(**grpo | {"rewards": {"factscor": 1.0}}), "factscore"),
+        (method(**grpo | {"prompts": ["short"], "rewards": {"format": 1.0}}), "format reads format"),
+        ({**method(trainer="none"), "people": {"unmet": 9}}, "never met"),
         (method(**grpo | {"training": {"batch_size": 20, "group_size": 8}}), "no multiple of group_size"),
         (method(**grpo | {"training": {"beat": 1}}), "beat"),
         (method(trainer="sft", lessons=[{"teach": "own", "prompts": ["long"], "select": {}}]), "needs a score"),

@@ -163,7 +163,6 @@ def methods_rehearsal(settings: MethodsSettings, cast: Understudies) -> MethodsS
         "roles": cast.roles(settings.roles),
         "questions.domains": tuple(cast.domain(name) for name in settings.questions.domains),
         "questions.family": "plain",
-        "questions.max_tokens": COMPLETION,
         "train_questions": 6,
         "people": small_people(settings.people, cast),
         "train_reading": 4,

@@ -21,7 +21,8 @@ from veracity.experiments.evaluation import EvaluationSettings
 from veracity.experiments.facttune_settings import ConfidenceOfClaims, PeopleSettings
 from veracity.experiments.judged_samples import JudgingSettings
 from veracity.experiments.klcf_settings import TruthModelSettings
-from veracity.experiments.simplefact_settings import QuestionSettings
+from veracity.experiments.simplefact_settings import SourceSettings
+from veracity.judging.prompting import Family
 from veracity.rewards import Needs, open_reward
 from veracity.training.demonstrations import DemonstrationSettings
 from veracity.training.dpo import DpoSettings
@@ -33,15 +34,15 @@ from veracity.training.selection import SelectionSettings
 
 Form = Literal["short", "long", "reading"]
 """Questions with short answers; requests for texts; questions with the answer in front of them (nothing to know)."""
-SHORT_GIVES: frozenset[Needs] = frozenset({"outcome", "general"})
+SHORT_GIVES: frozenset[Needs] = frozenset({"outcome", "format", "general"})
 GIVES: Mapping[Form, frozenset[Needs]] = {
     "short": SHORT_GIVES,
     "long": frozenset({"claims", "verdicts", "confidence", "general"}),
     "reading": SHORT_GIVES,
 }
-"""What judges say of a sample of each form. `confidence`: the agreement of the base model's own answers;
-`general`: the base model's mean log-probability of the sample."""
-ONLINE: frozenset[Needs] = frozenset({"outcome", "claims", "verdicts"})
+"""What judges say of a sample of each form. `format`: where the family of questions asks for one; `confidence`: the
+agreement of the base model's own answers; `general`: the base model's mean log-probability of the sample."""
+ONLINE: frozenset[Needs] = frozenset({"outcome", "format", "claims", "verdicts"})
 """What they also say while a model is trained."""
 BASE = "base"
 
@@ -239,7 +240,7 @@ class TableSettings(Settings):
         "own verdicts, a rule and no reader. `model`: whoever plays the judge, in both orders.",
     )
 
-    def evaluation(self, form: Literal["short", "long"], question: QuestionSettings) -> EvaluationSettings:
+    def evaluation(self, form: Literal["short", "long"], question: SourceSettings) -> EvaluationSettings:
         """For the stages of one form."""
         judging = self.judging if form == "long" else JudgingSettings(form="short", family=question.family)
         return EvaluationSettings(judging=judging, k=self.k, confidence=self.confidence)
@@ -251,7 +252,7 @@ class MethodsSettings(Settings):
     model: str = Field(default="tiny", description="The base model: `tiny`, a folder, or a hub id.")
     seed: int = Field(default=0, description="Of samples and trainings.")
     methods: dict[str, Method] = Field(min_length=1, description="By name, in the order of the table.")
-    questions: QuestionSettings = Field(default=QuestionSettings(), description="Prompts of short answers.")
+    questions: SourceSettings = Field(default=SourceSettings(), description="Prompts of short answers.")
     train_questions: int | None = Field(default=60, ge=1, description="Of each source; null takes all.")
     people: PeopleSettings = Field(
         default=PeopleSettings(train=160, test=90, unmet=0), description="Prompts of long answers."
@@ -296,7 +297,15 @@ class MethodsSettings(Settings):
                 except ValidationError as error:
                     wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
                     raise ValueError(f"methods.{name}.training: {wrong}") from None
-            _check_scores(name, method)
+            _check_scores(name, method, self.questions.family)
+        return self
+
+    @model_validator(mode="after")
+    def _one_split(self) -> MethodsSettings:
+        if self.people.unmet:
+            raise ValueError("people.unmet: the table has no rows of people never met; set it to 0")
+        if self.people.test_split != "test":
+            raise ValueError("people.test_split: the split of all prompts is table.split; set that instead")
         return self
 
     @model_validator(mode="after")
@@ -311,14 +320,15 @@ class MethodsSettings(Settings):
         return self
 
 
-def _check_scores(name: str, method: MethodSettings) -> None:
+def _check_scores(name: str, method: MethodSettings, family: Family) -> None:
     for score, forms, given in _read(method):
         try:
             needs = open_reward(score).needs
         except ConfigError as error:
             raise ValueError(f"methods.{name}: {error}") from None
         for form in forms:
-            if lack := needs - (GIVES[form] & given):
+            said = GIVES[form] & given - ({"format"} if family == "plain" else set())
+            if lack := needs - said:
                 what = ", ".join(sorted(lack))
                 raise ValueError(f"methods.{name}: {score} reads {what}, which nobody says of {form} prompts here")
 

@@ -14,7 +14,7 @@ from veracity.core.errors import ConfigError
 from veracity.core.identity import derive_seed
 from veracity.core.problem import Problem
 from veracity.domains import Split, open_domain
-from veracity.experiments.simplefact_settings import QuestionSettings, SimpleFactSettings
+from veracity.experiments.simplefact_settings import SimpleFactSettings, SourceSettings
 
 Use = Literal["start", "filter", "proof"]
 
@@ -35,7 +35,7 @@ def questions_for(settings: SimpleFactSettings, use: Use, seed: int = 0) -> tupl
     return evenly(half, asked, wanted)
 
 
-def evenly(pool: Sequence[Problem], asked: QuestionSettings, wanted: int | None) -> tuple[Problem, ...]:
+def evenly(pool: Sequence[Problem], asked: SourceSettings, wanted: int | None) -> tuple[Problem, ...]:
     """The first `wanted` of each source, or as many as the smallest has."""
     sources = by_source(pool, asked)
     smallest = min(sources, key=lambda name: len(sources[name]))
@@ -48,7 +48,7 @@ def evenly(pool: Sequence[Problem], asked: QuestionSettings, wanted: int | None)
     return tuple(problem for own in sources.values() for problem in own[:count])
 
 
-def by_source(problems: Sequence[Problem], asked: QuestionSettings) -> dict[str, list[Problem]]:
+def by_source(problems: Sequence[Problem], asked: SourceSettings) -> dict[str, list[Problem]]:
     """The questions of each source, in their order, the sources by name."""
     found: dict[str, list[Problem]] = {}
     for problem in problems:
@@ -56,7 +56,7 @@ def by_source(problems: Sequence[Problem], asked: QuestionSettings) -> dict[str,
     return dict(sorted(found.items()))
 
 
-def source_of(problem: Problem, asked: QuestionSettings) -> str:
+def source_of(problem: Problem, asked: SourceSettings) -> str:
     """Where a question comes from: its domain, or what the setting `source` names. ConfigError if it does not say."""
     if asked.source == "domain":
         return problem.domain
@@ -68,7 +68,7 @@ def source_of(problem: Problem, asked: QuestionSettings) -> str:
     return str(given)
 
 
-def _pool(asked: QuestionSettings, split: Split, seed: int) -> list[Problem]:
+def _pool(asked: SourceSettings, split: Split, seed: int) -> list[Problem]:
     """Ids are unique within a domain alone: those of several, as PopQA's and SelfAware's numbers, get its name."""
     found = [p for name in asked.domains for p in open_domain(name).problems(None, split, seed)]
     return found if len(asked.domains) == 1 else [replace(p, id=f"{p.domain}/{p.id}") for p in found]

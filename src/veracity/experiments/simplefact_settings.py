@@ -18,7 +18,7 @@ from veracity.training.rl_settings import GrpoSettings
 Mode = Literal["fact", "caution", "both", "sequential"]
 
 
-class QuestionSettings(Settings):
+class SourceSettings(Settings):
     """Questions with short answers, evenly from several sources."""
 
     domains: tuple[str, ...] = Field(default=("world-abstention",), min_length=1, description="Names of domains.")
@@ -26,11 +26,16 @@ class QuestionSettings(Settings):
         default="knowledge",
         description="What a question's source is: `domain`, or a detail of the question, such as `knowledge`.",
     )
+    family: Family = Field(default="plain", description="How questions are put and replies read.")
+
+
+class QuestionSettings(SourceSettings):
+    """What `simplefact` asks."""
+
     unknown: tuple[str, ...] = Field(
         default=("unknown", "nonexistent"), description="Sources that nobody could know: declining alone is right."
     )
     known: tuple[str, ...] = Field(default=("known",), description="Sources that the model was taught.")
-    family: Family = Field(default="plain", description="How questions are put and replies read.")
     system: str = Field(default="none", description="System prompt by id under which the model is trained.")
     max_tokens: int = Field(default=16, ge=1, description="Tokens of an answer, at most.")
 
