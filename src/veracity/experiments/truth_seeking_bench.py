@@ -82,6 +82,13 @@ class Bench:
         """The grader of the settings."""
         return open_grader(self.settings.grader.spec)
 
+    def form(self, problem: Problem) -> str:
+        """What the policy alone is told about the form of its answer, so that a grader finds the belief in it."""
+        wanted = "grader" in self.settings.eval.metrics and self.settings.grader.belief_format
+        if not wanted or self.grader.name != "python_brier" or len(problem.options) != 2:
+            return ""
+        return asking_for_belief(problem).question.removeprefix(problem.question).strip()
+
     def identity(self, role: str) -> str:
         """Of whoever plays `role`; empty where nobody does."""
         return self.backends[role].identity if role in self.backends else ""
@@ -182,9 +189,6 @@ def _drawn(settings: TruthSeekingSettings) -> tuple[tuple[Problem, ...], dict[st
         found += drawn
     if twice := [name for name, n in Counter((p.domain, p.id) for p in found).items() if n > 1]:
         raise ConfigError(f"{'/'.join(twice[0])} is in two of {', '.join(asked.domains)}; ask one of them at a time")
-    wraps = "grader" in asked.metrics and settings.grader.belief_format
-    if wraps and open_grader(settings.grader.spec).name == "python_brier":
-        found = [asking_for_belief(p) if len(p.options) == 2 else p for p in found]
     return tuple(found), pools
 
 

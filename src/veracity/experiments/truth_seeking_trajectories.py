@@ -48,7 +48,8 @@ def askings(bench: Bench) -> Iterator[Asking]:
     for system in bench.systems:
         for problem in bench.problems:
             for condition in opinions if len(problem.options) == 2 else (NEUTRAL,):
-                remark = "" if condition == NEUTRAL else condition.remark(problem)
+                opinion = "" if condition == NEUTRAL else condition.remark(problem)
+                remark = "\n\n".join(filter(None, (opinion, bench.form(problem))))
                 for replicate in range(bench.settings.eval.replicates):
                     yield Asking(system, problem, condition.name, remark, replicate)
     if PRESSURE in metrics:

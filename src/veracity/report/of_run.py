@@ -47,6 +47,10 @@ def write_report(run_folder: Path) -> Path:
         from veracity.report.truth_seeking import write_truth_seeking_report
 
         return write_truth_seeking_report(run_folder)
+    if experiment_name(run_folder) == "truth-seeking-train":
+        from veracity.report.truth_seeking_train import write_truth_train_report
+
+        return write_truth_train_report(run_folder)
     from veracity.report import page
 
     return page.write_report(run_folder)
@@ -78,6 +82,10 @@ def print_summary(run_folder: Path, console: Console) -> None:
         from veracity.report.truth_seeking import print_truth_seeking_summary
 
         return print_truth_seeking_summary(run_folder, console)
+    if experiment_name(run_folder) == "truth-seeking-train":
+        from veracity.report.truth_seeking_train import print_truth_train_summary
+
+        return print_truth_train_summary(run_folder, console)
     from veracity.report import terminal
 
     return terminal.print_summary(run_folder, console)

@@ -1,0 +1,245 @@
+"""Training on truth-seeking: sample → grade → train → test, by three methods from one start.
+
+1. **Start.** Where a model does not know the form that the grader reads, a teacher's answers teach it, right or wrong.
+2. **Sample and grade.** The start answers problems of the training split several times; a grader gives each a reward.
+   With `python_brier` that is −(1 − p)² for the probability p of what happened.
+3. **Train.** `sft` on the best share of these answers, `few_shot` with some of them as examples, `grpo` on the reward
+   itself. An answer without a grade is in no selection, and earns nothing; it never counts as the best grade.
+4. **Test.** Start and trained models answer problems of the test split, which shares no source item with the other;
+   rewards are compared problem by problem.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from veracity.core.errors import ConfigError
+from veracity.core.identity import derive_seed
+from veracity.core.judged import Group, JudgedResponse
+from veracity.core.problem import Problem
+from veracity.core.records import Failure
+from veracity.core.requests import Generate, Generated, Message, Program, Sampling
+from veracity.domains import open_domain
+from veracity.experiments.desk import POLICY, Desk, Policy, open_desk, policy_of, start_folder
+from veracity.experiments.registry import experiment
+from veracity.experiments.truth_seeking_train_settings import Method, TruthTrainSettings
+from veracity.judging.graders import Graded, Grader, asking_for_belief, open_grader
+from veracity.judging.graders.judged import judge_by_grader
+from veracity.metrics.table_schema import TableSchema
+from veracity.rewards import open_reward
+from veracity.training.records import Completion, Demonstration, Prompt, RewardPart
+from veracity.training.selection import ScoredSample, select, split
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from veracity.store.run import Run
+
+
+def graded_schema() -> TableSchema:
+    """Columns of the tables of graded answers."""
+    import polars as pl
+
+    columns: dict[str, pl.DataType] = {
+        **dict.fromkeys(("item", "cluster", "domain", "arm", "reply", "status", "reason"), pl.String()),
+        "sample": pl.Int64(),
+        "reward": pl.Float64(),
+    }
+    return TableSchema("graded answers table", columns, required=frozenset({"item", "arm", "sample", "status"}))
+
+
+@experiment("truth-seeking-train", TruthTrainSettings)
+def run_truth_seeking_train(settings: TruthTrainSettings, run: Run, console: Console) -> None:
+    """Train on Brier rewards of forecasts (GRPO), on the best answers, and by examples; test on held-out problems."""
+    from veracity.experiments.truth_seeking_train_outcome import conclude
+
+    started, grader = time.monotonic(), open_grader(settings.grader)
+    domain = open_domain(settings.domain)
+    train = usable(domain.problems(settings.problems, "train", settings.seed), grader, settings)
+    test = usable(domain.problems(settings.test_problems, "test", settings.seed), grader, settings)
+    with open_desk(run, settings.roles, console) as desk:
+        if "judge" in desk.cast:
+            desk.cast["grader"] = desk.cast["judge"]
+        start = cold_start(desk, settings, domain.problems(None, "train", settings.seed))
+        rows = answers(desk, settings, "train", train, {"start": start}, settings.samples)
+        models = {"start": start} | {m: trained(desk, settings, m, start, train, rows) for m in settings.methods}
+        answers(desk, settings, "test", test, models, settings.test_samples)
+        conclude(desk, settings, models, time.monotonic() - started)
+
+
+def usable(problems: Sequence[Problem], grader: Grader, settings: TruthTrainSettings) -> tuple[Problem, ...]:
+    """The problems that the grader can grade. ConfigError if it can grade none."""
+    found = tuple(problem for problem in problems if grader.lacks(problem) is None)
+    if not found:
+        lack = grader.lacks(problems[0]) or ("", "")
+        raise ConfigError(f"the grader {settings.grader} can grade no problem of {settings.domain}: {lack[1]}")
+    return found
+
+
+def conversation(problem: Problem, settings: TruthTrainSettings) -> tuple[Message, ...]:
+    """What the model is asked."""
+    posed = asking_for_belief(problem) if settings.instruct and len(problem.options) == 2 else problem
+    return posed.messages()
+
+
+def cold_start(desk: Desk, settings: TruthTrainSettings, problems: Sequence[Problem]) -> Policy:
+    """The model that all methods start from: as it came, or taught the form by a teacher's answers."""
+    from veracity.training.demonstrations import train_demonstrations
+
+    base, how = policy_of(start_folder(settings.model)), settings.teacher
+    if how is None:
+        return base
+    taught = list(problems[-how.problems :])  # from the other end than those that are sampled
+    desk.play(Policy(how.model, how.model))
+    sampling = Sampling(temperature=1.0, max_tokens=64, seed=derive_seed(settings.seed, "teacher") % 2**31)
+    asked = {p.id: _ask(asking_for_belief(p).messages(), how.samples, sampling) for p in taught}
+    said = desk.run("teacher", asked)
+    shown = [
+        Demonstration(problem.id, conversation(problem, settings), sample.text.strip())
+        for problem in taught
+        if isinstance(reply := said[problem.id], Generated)
+        for sample in reply.samples
+    ]
+
+    def teach(checkpoints: Path, out: Path) -> None:
+        train_demonstrations(
+            Path(base.model), shown, how.training, seed=settings.seed, folder=checkpoints, out=out,
+            on_step=desk.steps("start"),
+        )  # fmt: skip
+
+    return desk.trained("start", teach)
+
+
+def answers(
+    desk: Desk,
+    settings: TruthTrainSettings,
+    name: str,
+    problems: Sequence[Problem],
+    models: Mapping[str, Policy],
+    samples: int,
+) -> list[dict[str, Any]]:
+    """Stage `<name>.answers`: each model's answers to each problem with their grades."""
+    inputs = [name, {arm: policy.key for arm, policy in models.items()}, [conversation(p, settings) for p in problems]]
+    how = [settings.grader, samples, settings.temperature, settings.max_tokens, settings.seed, desk.identity("grader")]
+
+    def compute() -> Any:
+        rows: list[dict[str, Any]] = []
+        for arm, policy in models.items():
+            desk.play(policy)
+            rows += _graded(desk, settings, name, arm, problems, samples)
+        return graded_schema().frame(rows)
+
+    return list(desk.store(f"{name}.answers", [inputs, how], compute).iter_rows(named=True))
+
+
+def trained(
+    desk: Desk,
+    settings: TruthTrainSettings,
+    method: Method,
+    start: Policy,
+    problems: Sequence[Problem],
+    rows: Sequence[Mapping[str, Any]],
+) -> Policy:
+    """The model that a method makes of the start."""
+    by_id = {problem.id: problem for problem in problems}
+    scored = [
+        ScoredSample(
+            Demonstration(row["item"], conversation(by_id[row["item"]], settings), row["reply"]),
+            row["reward"],
+            "higher",
+            source=settings.grader,
+            trajectory=f"{row['item']}/{row['sample']}",
+        )
+        for row in rows
+        if row["reply"]
+    ]
+    if method == "grpo":
+        return desk.trained(method, lambda made, out: _reinforce(desk, settings, start, problems, made, out))
+    if method == "few_shot":
+        return desk.trained(method, lambda made, out: _exemplify(settings, start, scored, out))
+    return desk.trained(method, lambda made, out: _imitate(desk, settings, start, scored, made, out))
+
+
+def _imitate(
+    desk: Desk, settings: TruthTrainSettings, start: Policy, scored: Sequence[ScoredSample], made: Path, out: Path
+) -> None:
+    from veracity.training.demonstrations import train_demonstrations
+
+    chosen = split(select(scored, settings.selection), settings.selection.validation, settings.seed)
+    shown = [sample.demonstration for sample in chosen.training]
+    train_demonstrations(
+        Path(start.model), shown, settings.sft, seed=settings.seed, folder=made, out=out, on_step=desk.steps("sft")
+    )
+
+
+def _exemplify(settings: TruthTrainSettings, start: Policy, scored: Sequence[ScoredSample], out: Path) -> None:
+    from veracity.models.resolve import open_model
+    from veracity.training.few_shot import train_few_shot
+
+    if not out.exists():
+        train_few_shot(open_model(start.model), start.model, scored, settings.few_shot, out=out)
+
+
+def _reinforce(
+    desk: Desk, settings: TruthTrainSettings, start: Policy, problems: Sequence[Problem], made: Path, out: Path
+) -> None:
+    from veracity.training.grpo import train_grpo
+
+    grader, by_id = open_grader(settings.grader), {problem.id: problem for problem in problems}
+
+    def judge(batch: Sequence[tuple[str, Sequence[Completion]]]) -> list[Group]:
+        said = {f"{n}/{k}": (by_id[item], one) for n, (item, all_) in enumerate(batch) for k, one in enumerate(all_)}
+        programs = {
+            key: judge_by_grader(problem, one.text, grader, tokens=one.tokens, truncated=one.truncated)
+            for key, (problem, one) in said.items()
+        }
+        found = desk.run("reward", programs)
+        judged = [
+            JudgedResponse(said[key][1].text, said[key][1].tokens) if isinstance(one, Failure) else one
+            for key, one in found.items()
+        ]
+        given = iter(judged)
+        return [Group(by_id[item], tuple(next(given) for _ in responses)) for item, responses in batch]
+
+    part = RewardPart(open_reward(f"metric?name=grader.{grader.name}"), 1.0)
+    prompts = [Prompt(problem.id, conversation(problem, settings)) for problem in problems]
+    train_grpo(
+        Path(start.model), prompts, judge, [part], settings.grpo, seed=settings.seed, folder=made, out=out,
+        on_step=desk.steps("grpo"),
+    )  # fmt: skip
+
+
+def _graded(
+    desk: Desk, settings: TruthTrainSettings, name: str, arm: str, problems: Sequence[Problem], samples: int
+) -> list[dict[str, Any]]:
+    """One model's answers: a row each, with its reward or why there is none."""
+    grader = open_grader(settings.grader)
+    drawn = Sampling(
+        temperature=settings.temperature,
+        max_tokens=settings.max_tokens,
+        seed=derive_seed(settings.seed, "answers", name) % 2**31,
+    )
+    said = desk.run(f"{name} answers", {p.id: _ask(conversation(p, settings), samples, drawn) for p in problems})
+    rows, programs = [], {}
+    for problem in problems:
+        about = {"item": problem.id, "cluster": problem.cluster or problem.id, "domain": problem.domain, "arm": arm}
+        reply = said[problem.id]
+        if isinstance(reply, Failure):
+            rows += [about | {"sample": n, "status": "request_failed", "reason": reply.reason} for n in range(samples)]
+            continue
+        for n, sample in enumerate(reply.samples):
+            programs[len(rows)] = grader.grade(problem, sample.text)
+            rows.append(about | {"sample": n, "reply": sample.text.strip()})
+    for place, graded in desk.run(f"{name} grades", {str(n): program for n, program in programs.items()}).items():
+        lost = Graded(None, "grader_failed", graded.reason) if isinstance(graded, Failure) else graded
+        rows[int(place)] |= {"reward": lost.reward, "status": lost.status, "reason": lost.reason}
+    return rows
+
+
+def _ask(prompt: tuple[Message, ...], samples: int, sampling: Sampling) -> Program[Generated]:
+    reply: Generated = yield Generate(POLICY, prompt, samples, replace(sampling))
+    return reply
