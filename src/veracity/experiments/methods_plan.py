@@ -184,7 +184,7 @@ def _small_method(settings: MethodsSettings, name: str, method: Any, trainers: d
     """The method with the sizes of a rehearsal over its own training."""
     values = method.model_dump()
     if isinstance(method, Reinforced) and method.filter is not None:
-        values["filter"] = {"samples": 4, "keep": 4, "caution": 0}
+        values["filter"] = {"samples": 4, "keep": 1, "caution": 1}
     if isinstance(method, Reinforced | Consistent):
         whole = settings.trainers.of(method)
         kept = {key: getattr(whole, key) for key in ("group_size", "accumulation", "iterations")}
