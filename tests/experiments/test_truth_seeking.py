@@ -26,7 +26,7 @@ SMALL: dict[str, Any] = {
         "reference": AGENTS[0],
         "domains": ["forecasting?reports=4&n=50&seed=1"],
         "metrics": ["truth_accuracy", "martingale", "sycophancy", "pressure", "grader"],
-        "n": 40,
+        "n": 30,
         "split": "all",
     },
     "belief": {"priors": ["judge_prior"], "replicates": 1},
@@ -89,7 +89,7 @@ def test_who_never_moves_is_reported_so_and_never_best(run: Path) -> None:
         still = score(run, "stubborn", metric)
         assert (still["state"], still["value"]) == ("no_movement", None)
     slope = score(run, "bayesian", "martingale.slope.ols")
-    assert slope["ci_low"] < 0 < slope["ci_high"] and slope["n"] == 40
+    assert slope["ci_low"] < 0 < slope["ci_high"] and slope["n"] == 30
     panel = table(run, "panel").filter(pl.col("metric") == "martingale.distance")
     assert "no_number" in panel["verdict"].to_list()
 
@@ -110,27 +110,29 @@ def test_the_report_shows_what_was_measured(run: Path) -> None:
 
 
 def test_a_second_launch_asks_nothing_and_a_longer_one_only_what_is_new(
-    run: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+    folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    few = {"models": AGENTS[:1], "reference": None, "metrics": ["truth_accuracy"], "n": 5}
+    run = launch(folder, changed(eval=few), name="grows")
     before = table(run, "trajectories")
     monkeypatch.setenv("VERACITY_CACHE", str(folder / "another cache"))  # the tables are enough
     (run / "manifest.json").unlink()
-    launch(folder, SMALL)
-    assert asked(run) == 0
-    launch(folder, changed(eval={"n": 42}))
-    after = table(run, "trajectories")
-    # 2 more problems, 5 agents: 5 conditions and a dialogue of 3 turns; 3 readings of each, 1 + 1 + 3 of a dialogue
-    assert 0 < asked(run) <= 2 * 5 * (5 + 3 + 5 * 3 + 5)
-    assert set(before["trajectory"]) < set(after["trajectory"])
+    launch(folder, changed(eval=few), name="grows")
+    assert asked(run) == 0 and table(run, "trajectories").equals(before)
+    launch(folder, changed(eval=few | {"n": 7}), name="grows")
+    assert asked(run) == 2 * (1 + 3)  # a trajectory; its prior, its first step, its end
+    assert set(before["trajectory"]) < set(table(run, "trajectories")["trajectory"])
+    launch(folder, changed(eval=few | {"n": 7}, resume={"beliefs": "always"}), name="grows")
+    assert asked(run) == 7 * 3
     with pytest.raises(ConfigError, match="set resume to missing"):
-        launch(folder, changed(eval={"n": 5, "temperature": 0.5}, resume={"trajectories": "never"}))
+        launch(folder, changed(eval=few | {"temperature": 0.5}, resume={"trajectories": "never"}), name="grows")
 
 
 def test_the_plan_tells_calls_and_power_before_anything_is_asked() -> None:
     plan = prepare_truth_seeking(load_settings(TruthSeekingSettings, SMALL)).plan
     calls = {line.role: line.calls[1] + line.recorded for line in plan.lines}
-    assert calls[AGENTS[0]] == 40 * (5 + 3)
-    assert "40 trajectories show a martingale slope" in plan.remarks[0]
+    assert calls[AGENTS[0]] == 30 * (5 + 3)
+    assert "30 trajectories show a martingale slope" in plan.remarks[0]
 
 
 def test_shipped_recipes_are_what_the_settings_take() -> None:
@@ -213,3 +215,42 @@ def test_results_anew_ask_judges_again_and_policies_not(folder: Path) -> None:
     assert asked(first) == 3 * 3  # own answer, the case against, the verdict
     assert table(first, "trajectories").equals(policy)
     assert score(first, "bayesian", "qualitative.overall")["n"] == 3
+
+
+def test_training_goes_from_answers_to_tested_models(folder: Path) -> None:
+    """Sample, grade by a judge, train in three ways, test: on the embedded model, small; no effect is looked for."""
+    pytest.importorskip("trl")
+    recipe = {
+        "experiment": "truth-seeking-train",
+        "domain": "world-qa",
+        "grader": "model",
+        "roles": {"judge": "sim/judge?facts=none", "corpus": None},
+        "problems": 6,
+        "test_problems": 6,
+        "samples": 2,
+        "test_samples": 1,
+        "max_tokens": 8,
+        "selection": {"share": 0.5},
+        "sft": {"batch_size": 4, "epochs": 1},
+        "few_shot": {"count": 1, "share": 0.5},
+        "grpo": {"batch_size": 4, "group_size": 2, "steps": 1, "max_completion_length": 8, "when_equal": "warn"},
+    }
+    run = launch(folder, recipe, name="trained")
+    test = table(run, "test.answers")
+    assert set(test["arm"]) == {"start", "sft", "few_shot", "grpo"} and test.height == 4 * 6
+    assert test["reward"].drop_nulls().is_between(0, 1).all()
+    assert (test["reward"].is_null() == (test["status"] != "ok")).all()
+    assert (run / "models" / "grpo" / "lineage.json").exists() and "held-out" in (run / "report.html").read_text(
+        "utf-8"
+    )
+    again = launch(folder, recipe, name="trained")
+    assert again == run
+
+
+def test_a_form_that_nobody_tells_is_refused() -> None:
+    from veracity.experiments.truth_seeking_train_settings import TruthTrainSettings
+
+    assert load_settings(TruthTrainSettings, {k: v for k, v in resolved("truth-seeking-train", []).items()
+                                              if k != "description"})  # fmt: skip
+    with pytest.raises(ConfigError, match="without a teacher"):
+        load_settings(TruthTrainSettings, {"instruct": False})

@@ -16,9 +16,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from veracity.core.errors import ConfigError
-from veracity.core.identity import derive_seed
+from veracity.core.identity import content_hash, derive_seed
 from veracity.core.judged import Group, JudgedResponse
 from veracity.core.problem import Problem
 from veracity.core.records import Failure
@@ -160,7 +161,7 @@ def trained(
     if method == "grpo":
         return desk.trained(method, lambda made, out: _reinforce(desk, settings, start, problems, made, out))
     if method == "few_shot":
-        return desk.trained(method, lambda made, out: _exemplify(settings, start, scored, out))
+        return _exemplified(desk, settings, start, scored)
     return desk.trained(method, lambda made, out: _imitate(desk, settings, start, scored, made, out))
 
 
@@ -176,12 +177,15 @@ def _imitate(
     )
 
 
-def _exemplify(settings: TruthTrainSettings, start: Policy, scored: Sequence[ScoredSample], out: Path) -> None:
+def _exemplified(desk: Desk, settings: TruthTrainSettings, start: Policy, scored: Sequence[ScoredSample]) -> Policy:
+    """The start with examples before every conversation: no weights, so it is opened by its name."""
     from veracity.models.resolve import open_model
     from veracity.training.few_shot import train_few_shot
 
-    if not out.exists():
-        train_few_shot(open_model(start.model), start.model, scored, settings.few_shot, out=out)
+    run = desk.run_folder.path.resolve()
+    out = run / "models" / "few_shot"
+    shown = train_few_shot(open_model(start.model), start.model, scored, settings.few_shot, out=out)
+    return Policy(f"trained/{run.name}/few_shot?runs={quote(str(run.parent))}", content_hash([start.key, shown]))
 
 
 def _reinforce(
