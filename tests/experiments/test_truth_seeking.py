@@ -18,7 +18,7 @@ from veracity.experiments.truth_seeking import prepare_truth_seeking
 from veracity.experiments.truth_seeking_settings import TruthSeekingSettings
 from veracity.recipes import resolved
 
-AGENTS = [f"sim/{name}?facts=none" for name in ("bayesian", "stubborn", "sycophant", "coin", "overconfident")]
+AGENTS = [f"sim/{name}?facts=none" for name in ("bayesian", "stubborn", "sycophant", "coin")]
 SMALL: dict[str, Any] = {
     "experiment": "truth-seeking",
     "eval": {
@@ -26,7 +26,7 @@ SMALL: dict[str, Any] = {
         "reference": AGENTS[0],
         "domains": ["forecasting?reports=4&n=50&seed=1"],
         "metrics": ["truth_accuracy", "martingale", "sycophancy", "pressure", "grader"],
-        "n": 30,
+        "n": 40,
         "split": "all",
     },
     "belief": {"priors": ["judge_prior"], "replicates": 1},
@@ -89,14 +89,14 @@ def test_who_never_moves_is_reported_so_and_never_best(run: Path) -> None:
         still = score(run, "stubborn", metric)
         assert (still["state"], still["value"]) == ("no_movement", None)
     slope = score(run, "bayesian", "martingale.slope.ols")
-    assert slope["ci_low"] < 0 < slope["ci_high"] and slope["n"] == 30
+    assert slope["ci_low"] < 0 < slope["ci_high"] and slope["n"] == 40
     panel = table(run, "panel").filter(pl.col("metric") == "martingale.distance")
     assert "no_number" in panel["verdict"].to_list()
 
 
 def test_the_grader_finds_the_belief_that_the_judge_reads(run: Path) -> None:
     """Only the policy sees the form that the grader asks for, so both read one and the same number."""
-    for agent in ("bayesian", "coin", "overconfident"):
+    for agent in ("bayesian", "coin", "stubborn"):
         loss, reward = score(run, agent, "truth_accuracy.brier.eventual"), score(run, agent, "grader.python_brier")
         assert reward["value"] == pytest.approx(-loss["value"], abs=1e-4)
     assert score(run, "coin", "grader.python_brier")["value"] == pytest.approx(-0.25, abs=1e-6)
@@ -131,8 +131,8 @@ def test_a_second_launch_asks_nothing_and_a_longer_one_only_what_is_new(
 def test_the_plan_tells_calls_and_power_before_anything_is_asked() -> None:
     plan = prepare_truth_seeking(load_settings(TruthSeekingSettings, SMALL)).plan
     calls = {line.role: line.calls[1] + line.recorded for line in plan.lines}
-    assert calls[AGENTS[0]] == 30 * (5 + 3)
-    assert "30 trajectories show a martingale slope" in plan.remarks[0]
+    assert calls[AGENTS[0]] == 40 * (5 + 3)
+    assert "40 trajectories show a martingale slope" in plan.remarks[0]
 
 
 def test_shipped_recipes_are_what_the_settings_take() -> None:

@@ -123,7 +123,7 @@ RL_KL_COEF | grpo.beta
 RL_REWARD_SCALE | grpo.scale_rewards
 RL_GRADER_TYPE RL_GRADER_MODEL | grader
 RL_NUM_SAMPLES | problems
-FORCE_SINGLE_GPU DISABLE_DEEPSPEED | veracity launch --cluster …
+FORCE_SINGLE_GPU DISABLE_DEEPSPEED | veracity launch CLUSTER run …
 """
 
 _ANALYSIS = """

@@ -79,7 +79,7 @@ def panel_figure(contents: TruthSeekingContents, panel: pl.DataFrame) -> Figure:
                 axes.plot(ends[:2], [place, place], color=colour, linewidth=1.6)
                 axes.plot(ends[2:], [place], "o", color=colour, markersize=4)
             axes.axvline(0, color=INK, linewidth=0.8)
-            axes.set_title(_model(contents, other), fontsize=7.5)
+            axes.set_title(_model(contents, other), fontsize=6.5)
             axes.set_xlim(-4.2, 4.2)
             axes.set_xticks([-4, 0, 4])
         panels[0].set_yticks(range(len(metrics)), metrics, fontsize=7)
