@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from veracity.core.errors import ModelError
 from veracity.domains import open_domain
 from veracity.experiments import desk as desk_module
 from veracity.experiments.desk import Desk, RoleSettings, open_desk, policy_of, start_folder
@@ -52,3 +53,21 @@ def test_table_and_training_are_judged_alike(tmp_path: Path, monkeypatch: pytest
     assert samples.height == 6
     assert groups_of(judged, people) == online
     assert any(r.claims for group in online for r in group.responses)
+
+
+def test_responses_of_which_none_can_be_judged_stop_the_run_and_say_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A corpus that has no page about anybody asked about: the stage and the settings are named."""
+    from rich.console import Console
+
+    monkeypatch.setenv("VERACITY_CACHE", str(tmp_path / "cache"))
+    (tmp_path / "pages").mkdir()
+    (tmp_path / "pages" / "Rome.txt").write_text("Rome is a city.")
+    people, roles = open_domain("world-biographies").problems(2, "train"), RoleSettings(corpus=str(tmp_path / "pages"))
+    with Run.open(tmp_path / "run") as run, open_desk(run, roles, Console(quiet=True)) as desk:
+        ask = Ask("base", policy_of(start_folder("tiny")), SamplingSettings(n=1), seed=1)
+        samples = samples_stage(desk, "samples", people, [ask])
+        with pytest.raises(ModelError, match=r"judged: of 2 responses none could be judged: .*no evidence.*looks in the page"):
+            judged_stage(desk, "judged", JudgingSettings(), people, samples, "samples")
+        assert "judged" not in desk.tables

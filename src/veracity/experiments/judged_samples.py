@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import Field
 
 from veracity.core.config import Settings
+from veracity.core.errors import ModelError
 from veracity.core.judged import Group, JudgedClaim, JudgedResponse
 from veracity.core.problem import Problem
 from veracity.core.records import Failure
@@ -66,13 +67,16 @@ def judging_key(desk: Desk, settings: JudgingSettings) -> list[Any]:
 def judge_samples(
     works: Works, stage: str, settings: JudgingSettings, problems: Sequence[Problem], samples: pl.DataFrame
 ) -> pl.DataFrame:
-    """One row a sample that could be had; those whose request failed are in no group."""
+    """One row a sample that could be had; those whose request failed are in no group.
+
+    Raises ModelError where there are long responses and not one of them could be judged.
+    """
     from veracity.metrics.sample_rows import JUDGED
 
     by_id = {p.id: p for p in problems}
     rows = samples.filter(samples["status"] == "ok").to_dicts()
     said = [(by_id[r["item"]], Completion(r["reply"], r["tokens"], r["finish"] == "length")) for r in rows]
-    judged = judge_all(works, stage, settings, said)
+    judged = _all_judged(works, stage, settings, said)
     places = ("item", "cluster", "arm", "sample")
     return JUDGED.frame(
         {name: row[name] for name in places} | judged_row(one) for row, one in zip(rows, judged, strict=True)
@@ -95,10 +99,7 @@ def judge_all(
     works: Works, stage: str, settings: JudgingSettings, said: Sequence[tuple[Problem, Completion]]
 ) -> list[JudgedResponse]:
     """Every response judged, in order. One whose judging failed has no outcome and no claims."""
-    program = judging_program(works, settings)
-    texts = {(p.id, r.text): (p, r) for p, r in said}
-    asked = {f"{number}/{p.id}": program(p, r) for number, (p, r) in enumerate(texts.values())}
-    found = dict(zip(texts, works.run(stage, asked).values(), strict=True))
+    found = _by_text(works, stage, settings, said)
     return [_of_response(found[(p.id, r.text)], r) for p, r in said]
 
 
@@ -144,6 +145,44 @@ def response_of(row: Mapping[str, Any]) -> JudgedResponse:
     claims = None if row["claims"] is None else tuple(JudgedClaim(**claim) for claim in row["claims"])
     names = ("text", "tokens", "truncated", "well_formed", "abstained", "outcome")
     return JudgedResponse(**{name: row[name] for name in names}, claims=claims)
+
+
+def _all_judged(
+    works: Works, stage: str, settings: JudgingSettings, said: Sequence[tuple[Problem, Completion]]
+) -> list[JudgedResponse]:
+    """As `judge_all`; ModelError where not one long response has a verdict, so that nobody trains on nothing."""
+    found = _by_text(works, stage, settings, said)
+    judged = [_of_response(found[(p.id, r.text)], r) for p, r in said]
+    if settings.form == "long" and judged and all(map(_without_verdict, judged)):
+        reasons = [one.reason for one in found.values() if isinstance(one, Failure)]
+        why = (
+            f"; the first failure: {reasons[0]}"
+            if reasons
+            else ": claims that cannot be listed, no evidence, or verdicts that cannot be read"
+        )
+        within = " (scope=page looks in the page titled as the prompt's subject alone)" * (settings.scope == "page")
+        raise ModelError(
+            f"{stage}: of {len(judged):,} responses none could be judged{why}; check roles, the corpus{within}, "
+            f"extractor={settings.extractor} and verifier={settings.verifier}"
+        )
+    return judged
+
+
+def _by_text(
+    works: Works, stage: str, settings: JudgingSettings, said: Sequence[tuple[Problem, Completion]]
+) -> dict[tuple[str, str], JudgedResponse | Failure]:
+    """What became of each text for each problem."""
+    program = judging_program(works, settings)
+    texts = {(p.id, r.text): (p, r) for p, r in said}
+    asked = {f"{number}/{p.id}": program(p, r) for number, (p, r) in enumerate(texts.values())}
+    return dict(zip(texts, works.run(stage, asked).values(), strict=True))
+
+
+def _without_verdict(response: JudgedResponse) -> bool:
+    """Whether its claims could not be listed, or not one of them judged; a response without claims is judged."""
+    if response.claims is None:
+        return True
+    return bool(response.claims) and all(c.label is None and c.confidence is None for c in response.claims)
 
 
 def _claim_judge(settings: JudgingSettings) -> ClaimJudge:

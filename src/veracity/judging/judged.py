@@ -75,18 +75,21 @@ def judge_long(
     """List the claims of a reply and judge them one after the other.
 
     A reply that abstains makes no claims. One whose claims could not be listed has `claims` None; a claim whose judge
-    could not be asked has neither label nor confidence.
+    could not be asked has neither label nor confidence. Raises ModelError where that happened to every claim.
     """
     found = yield from extract(problem, text, settings)
     asked = None if settings.abstains is None else found.status == "abstained"
     if found.status == "extraction_failed":
         return JudgedResponse(text, tokens, truncated, abstained=asked)
-    claims = []
+    claims, failed = [], 0
     for claim in found.texts:
         try:
             claims.append((yield from judge_claim(problem, claim)))
         except ModelError:  # this claim stays without a verdict; the others have theirs
             claims.append(JudgedClaim(claim))
+            failed += 1
+            if failed == len(found.texts):
+                raise
     return JudgedResponse(text, tokens, truncated, abstained=asked, claims=tuple(claims))
 
 
