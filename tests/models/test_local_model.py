@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import math
 from dataclasses import replace
 from typing import Any
@@ -333,6 +334,15 @@ def test_incomplete_folders_are_refused(tokenizer, tmp_path, removed, complaint)
         if file.name.startswith(removed):
             file.unlink()
     with pytest.raises(ModelError, match=complaint):
+        LocalModel.load(tmp_path)
+
+
+def test_weights_of_another_architecture_are_refused(tokenizer, tmp_path):
+    random_model("llama", len(tokenizer)).save_pretrained(tmp_path)
+    tokenizer.save_pretrained(tmp_path)
+    config = json.loads((tmp_path / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps(config | {"intermediate_size": 2 * config["intermediate_size"]}))
+    with pytest.raises(ModelError, match="could not be loaded"):
         LocalModel.load(tmp_path)
 
 

@@ -65,7 +65,7 @@ def read(
                 low_cpu_mem_usage=True,
                 local_files_only=alone,
             )
-    except (OSError, ValueError, ImportError, KeyError) as error:
+    except (OSError, ValueError, ImportError, KeyError, RuntimeError) as error:
         if alone and not folder.is_dir():
             raise ModelError(
                 f"{source}: it is not among the models kept on this machine, and there is no connection to "
