@@ -60,8 +60,8 @@ def test_too_few_questions_and_a_missing_source_are_refused() -> None:
         Problem(f"{k}{i}", "d", "?", meta=(("knowledge", k),)) for k, n in (("a", 3), ("b", 2)) for i in range(n)
     ]
     assert [p.id for p in evenly(problems, asked, None)] == ["a0", "a1", "b0", "b1"]
-    with pytest.raises(ConfigError, match="'b' has 2 questions, so 3"):
-        evenly(problems, asked, 3)
+    with pytest.raises(ConfigError, match=r"proof\.problems=3: the source 'b' has 2 questions"):
+        evenly(problems, asked, 3, "proof.problems")
     with pytest.raises(ConfigError, match="no such detail; set source=domain"):
         source_of(Problem("x", "d", "?"), asked)
 

@@ -170,7 +170,7 @@ def test_settings_that_contradict_are_refused(options, message):
 
 def test_rows_that_cannot_be_learned_from_are_refused(start, tmp_path):
     settings, places = DpoSettings(), {"seed": 0, "folder": tmp_path / "w", "out": tmp_path / "o"}
-    with pytest.raises(DataError, match="no rows"):
+    with pytest.raises(DataError, match="no pairs to train on: all scores tie"):
         train_dpo(start, [], settings, **places)
     same = PreferencePair("p", pairs()[0].messages, "Ari .", "Ari .", 1.0)
     with pytest.raises(DataError, match="p: chosen and rejected response are the same"):

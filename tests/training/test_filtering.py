@@ -50,9 +50,7 @@ def test_sources_keep_their_quota_and_leave_what_they_cannot_fill() -> None:
 
 
 def test_too_few_are_refused() -> None:
-    with pytest.raises(
-        ConfigError, match="3 problems are asked for that are sometimes answered right, but of 3 only 2"
-    ):
+    with pytest.raises(ConfigError, match=r"filter\.keep=3: of 3 problems only 2 are sometimes answered right"):
         just_hard_enough(found([("a", 8), ("a", 9), ("a", 0)]), 3)
     with pytest.raises(ConfigError, match="never answered right"):
         just_hard_enough(found([("a", 8), ("a", 9), ("a", 0)]), 1, caution=2)

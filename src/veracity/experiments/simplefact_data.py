@@ -29,21 +29,24 @@ def questions_for(settings: SimpleFactSettings, use: Use, seed: int = 0) -> tupl
     """
     asked = settings.questions
     if use == "proof":
-        return evenly(_pool(asked, settings.proof.split, 0), asked, settings.proof.problems)
+        pool = _pool(asked, settings.proof.split, 0)
+        return evenly(pool, asked, settings.proof.problems, "proof.problems")
     half = [p for p in _pool(asked, "train", seed) if (use == "start") == _for_start(p)]
     wanted = settings.filter.problems if use == "filter" else settings.start.problems if settings.start else None
-    return evenly(half, asked, wanted)
+    return evenly(half, asked, wanted, f"{use}.problems")
 
 
-def evenly(pool: Sequence[Problem], asked: SourceSettings, wanted: int | None) -> tuple[Problem, ...]:
-    """The first `wanted` of each source, or as many as the smallest has."""
+def evenly(
+    pool: Sequence[Problem], asked: SourceSettings, wanted: int | None, setting: str = "problems"
+) -> tuple[Problem, ...]:
+    """The first `wanted` of each source, or as many as the smallest has. `setting`: what says how many, for errors."""
     sources = by_source(pool, asked)
     smallest = min(sources, key=lambda name: len(sources[name]))
     count = len(sources[smallest]) if wanted is None else wanted
     if count > len(sources[smallest]):
         raise ConfigError(
-            f"the source {smallest!r} has {len(sources[smallest])} questions, so {count} cannot be drawn of each; ask "
-            "for fewer, or null for as many as there are"
+            f"{setting}={count}: the source {smallest!r} has {len(sources[smallest])} questions there, and as many are "
+            "to be drawn of each; ask for fewer, or null for as many as there are"
         )
     return tuple(problem for own in sources.values() for problem in own[:count])
 

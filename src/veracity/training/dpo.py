@@ -164,6 +164,11 @@ def encode_pairs(
     start: Path, pairs: Sequence[PreferencePair], settings: DpoSettings
 ) -> list[tuple[Exchange, Exchange]]:
     """Chosen and rejected exchange of each pair; raises as `train_dpo`."""
+    if not pairs:
+        raise DataError(
+            "there are no pairs to train on: all scores tie or are missing; sample more responses of each prompt, at a "
+            "higher temperature, or give another reward"
+        )
     tokenizer, context = load_tokenizer(start)
     encoder = ExchangeEncoder(tokenizer, within_context(settings.max_length, context))
     rows = []

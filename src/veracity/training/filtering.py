@@ -81,11 +81,14 @@ def just_hard_enough(found: Sequence[Tried], keep: int, *, caution: int = 0, see
     """
     learnable = [one for one in found if one.mixed]
     unknown = [one for one in found if one.never]
-    for asked, there, kind in ((keep, learnable, "sometimes"), (caution, unknown, "never")):
+    for setting, asked, there, kind in (
+        ("keep", keep, learnable, "sometimes"),
+        ("caution", caution, unknown, "never"),
+    ):
         if asked > len(there):
             raise ConfigError(
-                f"{asked} problems are asked for that are {kind} answered right, but of {len(found)} only {len(there)} "
-                "are; ask for fewer, or sample more problems"
+                f"filter.{setting}={asked}: of {len(found)} problems only {len(there)} are {kind} answered right; ask "
+                "for fewer, or try more problems"
             )
 
     def varied(one: Tried) -> tuple[float, float, int]:
