@@ -24,7 +24,10 @@ def both_rise_check(arm: str, start: str, differences: Differences) -> Check:
     numbers = {"recall": recall, "precision": precision}
     if not recall.n or not precision.n:
         return Check(name, None, numbers, "No answer has claims and a checklist.")
-    sentence = f"Against {start}, recall changes by {tenths(recall)} and precision by {tenths(precision)}."
+    sentence = (
+        f"Against {start}, recall changes by {tenths(recall)} and precision by {tenths(precision)}; both intervals are "
+        "to lie above 0."
+    )
     return Check(name, recall.ci_low > 0 and precision.ci_low > 0, numbers, sentence)
 
 
@@ -35,7 +38,9 @@ def length_check(arm: str, start: str, differences: Differences, wanted: Literal
     if not words.n:
         return Check(name, None, {"words": words}, "There are no answers.")
     passed = words.ci_high < 0 if wanted == "shorter" else words.ci_low > 0
-    return Check(name, passed, {"words": words}, f"Against {start}, answers change by {_words(words)}.")
+    side = "below" if wanted == "shorter" else "above"
+    sentence = f"Against {start}, answers change by {_words(words)}; the interval is to lie {side} 0."
+    return Check(name, passed, {"words": words}, sentence)
 
 
 def tenths(change: Estimate) -> str:

@@ -184,7 +184,7 @@ def caution_overdoes(proof: Proof) -> Check:
     """Under `caution` the known is declined more often than at the start, and than under `both` (whole intervals)."""
     name = "Caution-only over-abstains"
     if not {"caution", "both"} <= set(proof.trained):
-        return _unmeasured(name, "caution or both")
+        return _unmeasured(name, "caution beside one by both" if "both" in proof.trained else "caution")
     if not proof.items("known"):
         return _unmarked(name)
     since = proof.change("drawn", "caution", "known")["not_attempted"].difference

@@ -149,8 +149,8 @@ def latency_table(contents: KlcfContents) -> Table | None:
         ]
         rows.append([label(arm), *each, _share(_reward_share(steps, arm)), f"{responses:,}"])
     header = ("", *VERIFIER_PARTS, "share of a step", "responses")
-    note = "Milliseconds a response, equal texts and claims judged once; – where no reward reads it."
-    return Table("What the rewards take", header, rows, note) if rows else None
+    note = "Equal texts and claims judged once; – where no reward reads it."
+    return Table("What the rewards take, in milliseconds a response", header, rows, note) if rows else None
 
 
 def _reward_share(steps: pl.DataFrame | None, arm: str) -> float | None:

@@ -43,8 +43,11 @@ def open_trained(spec: ModelSpec) -> Backend:
     folder = runs / run / "models" / name
     if not run or not name or not (folder / "lineage.json").is_file():
         known = [model.name for model in trained_models(runs)]
-        hint = nearest(spec.name, known) or (f"; there are: {', '.join(known)}" if known else "; none was trained yet")
-        raise ConfigError(f"{spec.name!r} names no trained model in {runs}{hint}; write trained/<run>/<name>")
+        hint = nearest(spec.name, known) or (f"; there are: {', '.join(known)}" if known else ", nor any other")
+        raise ConfigError(
+            f"{spec.name!r} names no trained model in {runs.absolute()}{hint}; write trained/<run>/<name>, and "
+            "?runs=FOLDER behind it where the runs are elsewhere"
+        )
     if (folder / _EXAMPLES).is_file():
         if options:
             raise ConfigError(f"{spec.name!r} is made of examples; its parent has the options {', '.join(options)}")
