@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from veracity.core.errors import ConfigError
-from veracity.knowledge.passages import PassageSettings, passages
 from veracity.core.sentences import sentences
+from veracity.knowledge.passages import PassageSettings, passages
 
 
 def text_of(lengths: list[int]) -> str:
