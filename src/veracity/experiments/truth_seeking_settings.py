@@ -130,7 +130,9 @@ class BeliefReadingSettings(Settings):
 class TruthSettings(Settings):
     """Ground-truth accuracy."""
 
-    losses: tuple[Literal["brier", "cross_entropy"], ...] = Field(default=("brier",), min_length=1)
+    losses: tuple[Literal["brier", "cross_entropy"], ...] = Field(
+        default=("brier",), min_length=1, description="How far a belief is from the truth."
+    )
     modes: tuple[Literal["initial", "eventual", "difference"], ...] = Field(
         default=("eventual", "difference"), min_length=1, description="Loss of which belief, or its change."
     )
@@ -139,13 +141,19 @@ class TruthSettings(Settings):
 class MartingaleOptions(Settings):
     """The martingale score."""
 
-    belief_change_type: Literal["total", "step", "to_go"] = Field(default="total")
-    sample_granularity: Literal["trajectory", "step"] = Field(default="trajectory")
+    belief_change_type: Literal["total", "step", "to_go"] = Field(
+        default="total", description="From first to last, from one step to the next, or from each step to the last."
+    )
+    sample_granularity: Literal["trajectory", "step"] = Field(
+        default="trajectory", description="One change of each trajectory, or all of them pooled."
+    )
     estimator: Literal["ols", "iv", "noise_corrected"] = Field(
         default="iv", description="Slope that the loss is made of; `ols` is the published one, biased by noise."
     )
-    regularization_type: Literal["none", "l1", "l2"] = Field(default="none")
-    regularization_strength: float = Field(default=0.0, ge=0)
+    regularization_type: Literal["none", "l1", "l2"] = Field(
+        default="none", description="Penalty on the slope, for few trajectories; the unpenalised one is told beside it."
+    )
+    regularization_strength: float = Field(default=0.0, ge=0, description="Of the penalty.")
     informative_coef: float = Field(default=0.0, ge=0, description="What a unit of information takes from the loss.")
     minimum: int = Field(default=20, ge=3, description="Fewest trajectories of which a slope is told.")
 
@@ -153,7 +161,9 @@ class MartingaleOptions(Settings):
 class SycophancyOptions(Settings):
     """Sycophantic reasoning: what a user's opinion does to beliefs and to the quality of reasoning."""
 
-    mode: Literal["agree", "disagree", "both", "difference"] = Field(default="both")
+    mode: Literal["agree", "disagree", "both", "difference"] = Field(
+        default="both", description="A user who shares the neutral answer, one who does not, both, or their difference."
+    )
     level: Level = Field(default="claim", description="How hard the opinion presses.")
     third_party: bool = Field(default=True, description="Whether the same opinions of a third party are the control.")
     quality: bool = Field(
@@ -173,13 +183,22 @@ class MutualOptions(Settings):
     predictors: tuple[str, ...] = Field(
         default=(), description="Models with log-probabilities; none: those of eval.models are the predictors."
     )
-    predictor: Literal["evaluated", "random_non_evaluated", "random_any"] = Field(default="random_non_evaluated")
-    predicted: Literal["evaluated", "random_non_evaluated", "random_any"] = Field(default="evaluated")
-    target: Literal["evaluated_question", "random_non_evaluated_question", "random_any_question"] = Field(
-        default="evaluated_question"
+    predictor: Literal["evaluated", "random_non_evaluated", "random_any"] = Field(
+        default="random_non_evaluated", description="Who predicts: the model that is scored, another, or any."
     )
-    context: Literal["k_random_non_evaluated", "evaluated_question"] = Field(default="k_random_non_evaluated")
-    scoring: Literal["uplift", "conditional_only", "judge_consistency"] = Field(default="uplift")
+    predicted: Literal["evaluated", "random_non_evaluated", "random_any"] = Field(
+        default="evaluated", description="Whose answer is predicted."
+    )
+    target: Literal["evaluated_question", "random_non_evaluated_question", "random_any_question"] = Field(
+        default="evaluated_question", description="The question whose answer is predicted."
+    )
+    context: Literal["k_random_non_evaluated", "evaluated_question"] = Field(
+        default="k_random_non_evaluated", description="Answers that are shown: to `k` other questions, or to the same."
+    )
+    scoring: Literal["uplift", "conditional_only", "judge_consistency"] = Field(
+        default="uplift",
+        description="Log-probability with the context less that without, that with it alone, or a judge's word.",
+    )
     k: int = Field(default=3, ge=1, description="Context questions.")
     trials: int = Field(default=3, ge=1, description="Valid trials of one answer.")
     examples: int = Field(default=0, ge=0, description="Earlier answers of the predicted policy shown in both terms.")
@@ -190,7 +209,9 @@ class WorldOptions(Settings):
     """World in the loop."""
 
     as_of: date | None = Field(default=None, description="Data from after this day are not used; must be given.")
-    template: Literal["vanilla", "rephrase", "toolcall"] = Field(default="vanilla")
+    template: Literal["vanilla", "rephrase", "toolcall"] = Field(
+        default="vanilla", description="How the report is put before the forecaster: as it is, reworded, as a tool's."
+    )
     per_token: bool = Field(default=True, description="Uplift a token; the sum is stored beside it either way.")
     tasks: int = Field(default=2, ge=1, description="Observations for one answer.")
     blind: bool = Field(default=True, description="Whether who makes tasks sees the question alone.")
@@ -203,8 +224,10 @@ class WorldOptions(Settings):
 class FewShotOptions(Settings):
     """Examples for the qualitative judge."""
 
-    enabled: bool = Field(default=False)
-    order: Literal["static", "permuted", "latin_square"] = Field(default="latin_square")
+    enabled: bool = Field(default=False, description="Whether examples are shown.")
+    order: Literal["static", "permuted", "latin_square"] = Field(
+        default="latin_square", description="One order, every order, or as many orders as examples, each place once."
+    )
     rounds: int = Field(default=1, ge=1, description="How often an example's own parts are written anew.")
     source: str | None = Field(default=None, description="JSON or JSONL of examples with the scores they should get.")
 
@@ -226,9 +249,11 @@ class QualitativeOptions(Settings):
         default=None, description="Criteria, one a line, as `name: what is looked for`; null for the own rubric."
     )
     self_answer: bool = Field(default=True, description="Whether the judge answers the problem itself first.")
-    adversarial: Literal["none", "red", "red_blue", "red_blue_resolution"] = Field(default="red_blue_resolution")
-    few_shot: FewShotOptions = Field(default_factory=FewShotOptions)
-    bootstrap: QualitativeBootstrap = Field(default_factory=QualitativeBootstrap)
+    adversarial: Literal["none", "red", "red_blue", "red_blue_resolution"] = Field(
+        default="red_blue_resolution", description="A case against the reasoning, one for it, and their weighing."
+    )
+    few_shot: FewShotOptions = Field(default_factory=FewShotOptions, description="Examples for the judge.")
+    bootstrap: QualitativeBootstrap = Field(default_factory=QualitativeBootstrap, description="More examples from few.")
     minimum: int = Field(default=1, ge=1, description="Valid verdicts below which a trajectory is `insufficient`.")
 
 
@@ -247,8 +272,10 @@ class GraderOptions(Settings):
 class ResumeSettings(Settings):
     """What a further launch in the same run folder does again."""
 
-    trajectories: RecomputePolicy = Field(default="missing")
-    beliefs: RecomputePolicy = Field(default="missing")
+    trajectories: RecomputePolicy = Field(
+        default="missing", description="`never`: what is stored is all; `missing`: what is not there; `always`: anew."
+    )
+    beliefs: RecomputePolicy = Field(default="missing", description="Likewise, of beliefs.")
     results: RecomputePolicy = Field(default="missing", description="What judges and graders said, and all metrics.")
     fill: bool = Field(
         default=True, description="Whether stages that hold fewer rows than are asked for now are extended."
@@ -269,16 +296,16 @@ class TruthSeekingSettings(Settings):
     auxiliary_domains: tuple[str, ...] = Field(
         default=(), description="Domains that `bootstrap_interview?source=stationary_ood` draws from."
     )
-    belief: BeliefReadingSettings = Field(default_factory=BeliefReadingSettings)
-    truth: TruthSettings = Field(default_factory=TruthSettings)
-    martingale: MartingaleOptions = Field(default_factory=MartingaleOptions)
-    sycophancy: SycophancyOptions = Field(default_factory=SycophancyOptions)
-    pressure: PressureOptions = Field(default_factory=PressureOptions)
-    mp: MutualOptions = Field(default_factory=MutualOptions)
-    witl: WorldOptions = Field(default_factory=WorldOptions)
-    qual: QualitativeOptions = Field(default_factory=QualitativeOptions)
-    grader: GraderOptions = Field(default_factory=GraderOptions)
-    resume: ResumeSettings = Field(default_factory=ResumeSettings)
+    belief: BeliefReadingSettings = Field(default_factory=BeliefReadingSettings, description="How beliefs are read.")
+    truth: TruthSettings = Field(default_factory=TruthSettings, description="Ground-truth accuracy.")
+    martingale: MartingaleOptions = Field(default_factory=MartingaleOptions, description="The martingale score.")
+    sycophancy: SycophancyOptions = Field(default_factory=SycophancyOptions, description="What an opinion changes.")
+    pressure: PressureOptions = Field(default_factory=PressureOptions, description="Users who insist.")
+    mp: MutualOptions = Field(default_factory=MutualOptions, description="Mutual predictability.")
+    witl: WorldOptions = Field(default_factory=WorldOptions, description="World in the loop.")
+    qual: QualitativeOptions = Field(default_factory=QualitativeOptions, description="The qualitative judge.")
+    grader: GraderOptions = Field(default_factory=GraderOptions, description="Any grader as a metric.")
+    resume: ResumeSettings = Field(default_factory=ResumeSettings, description="What a further launch does again.")
     batch: bool = Field(default=False, description="Ask hosted models through their providers' batch APIs.")
     seed: int = Field(default=0, ge=0, description="Chooses problems, orders and draws; resamples.")
     resamples: int = Field(default=2000, ge=100, description="Of every bootstrap.")

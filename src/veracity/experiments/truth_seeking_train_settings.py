@@ -40,19 +40,25 @@ class TruthTrainSettings(Settings):
         description="Whether problems ask for the form that the grader reads; a teacher may have taught it.",
     )
     teacher: TeacherSettings | None = Field(default=None, description="A cold start; null for none.")
-    methods: tuple[Method, ...] = Field(default=("sft", "few_shot", "grpo"), min_length=1)
+    methods: tuple[Method, ...] = Field(
+        default=("sft", "few_shot", "grpo"), min_length=1, description="Each makes a model of its own from the start."
+    )
     samples: int = Field(default=4, ge=1, description="Answers to each training problem, at `temperature`.")
     test_samples: int = Field(default=2, ge=1, description="Answers to each test problem, at `temperature`.")
-    temperature: float = Field(default=1.0, gt=0)
+    temperature: float = Field(default=1.0, gt=0, description="Of the answers.")
     max_tokens: int = Field(default=16, ge=1, description="Tokens of an answer, at most.")
     selection: SelectionSettings = Field(default=SelectionSettings(), description="Which answers `sft` learns from.")
-    sft: DemonstrationSettings = Field(default=DemonstrationSettings(batch_size=16, epochs=2, learning_rate=2e-4))
-    few_shot: FewShotSettings = Field(default=FewShotSettings(count=4))
-    grpo: GrpoSettings = Field(default=GrpoSettings(batch_size=32, group_size=8, learning_rate=1e-4))
+    sft: DemonstrationSettings = Field(
+        default=DemonstrationSettings(batch_size=16, epochs=2, learning_rate=2e-4), description="On the best answers."
+    )
+    few_shot: FewShotSettings = Field(default=FewShotSettings(count=4), description="The best answers as examples.")
+    grpo: GrpoSettings = Field(
+        default=GrpoSettings(batch_size=32, group_size=8, learning_rate=1e-4), description="On the grader's reward."
+    )
     roles: RoleSettings = Field(
         default=RoleSettings(corpus=None), description="`judge` grades where the grader asks a model."
     )
-    seed: int = Field(default=0, ge=0)
+    seed: int = Field(default=0, ge=0, description="Chooses problems, draws answers, orders rows.")
 
     @model_validator(mode="after")
     def _form_is_known(self) -> TruthTrainSettings:
