@@ -8,21 +8,23 @@ import shutil
 import pytest
 import torch
 from preference_rows import demonstrations, killed_at
+from pydantic import Field
 
 from micro_models import make_model, make_tokenizer, save_micro
+from veracity.core.config import Settings
 from veracity.core.errors import CapabilityError, ConfigError, DataError, MissingExtraError, ModelError, NonFiniteError
 from veracity.core.requests import Message
 from veracity.models.kinds.trained import trained_models
 from veracity.models.resolve import open_model
 from veracity.training import memory
-from veracity.training.arguments import shared_arguments
+from veracity.training.arguments import check_loggers, shared_arguments
 from veracity.training.demonstrations import DemonstrationSettings, demonstration_trainer, train_demonstrations
 from veracity.training.exchanges import ExchangeEncoder, end_mark
 from veracity.training.launcher import Launch
 from veracity.training.lineage import read_lineage
 from veracity.training.loading import load_model, save_model, save_state
 from veracity.training.memory import MemoryShape, Sharding, check_memory, estimate_memory
-from veracity.training.settings import LoraSettings
+from veracity.training.settings import LoraSettings, SftSettings
 from veracity.training.surroundings import contained
 from veracity.training.watch import TrainingLog, watcher
 
@@ -209,11 +211,25 @@ def test_too_little_memory_is_refused_before_the_start(start, tmp_path, monkeypa
     assert check_memory(start, FAST, MemoryShape(1, 8)).total > 0
 
 
+class Section(Settings):
+    """A section with a training."""
+
+    training: SftSettings = Field(default_factory=SftSettings)
+
+
+class Nested(Settings):
+    """Settings of a run with a section."""
+
+    start: Section | None = None
+
+
 def test_a_logger_that_is_not_installed_is_named_with_its_remedy(tmp_path, monkeypatch):
     monkeypatch.setattr("veracity.training.arguments.find_spec", lambda name: None)
     settings = FAST.model_copy(update={"log_to": "wandb"})
     with pytest.raises(MissingExtraError, match="log_to=wandb needs wandb"):
         shared_arguments(settings, settings, seed=0, folder=tmp_path, batch=1, device="cpu")
+    with pytest.raises(MissingExtraError, match=r"start\.training\.log_to=wandb needs wandb"):
+        check_loggers(Nested(start=Section(training=SftSettings(log_to="wandb"))))
     monkeypatch.undo()
     monkeypatch.setattr("veracity.training.arguments.find_spec", lambda name: object())
     arguments = shared_arguments(settings, settings, seed=0, folder=tmp_path, batch=1, device="cpu")

@@ -19,6 +19,7 @@ from veracity.core.recipe_files import Recipe, read_recipe
 from veracity.core.registry import nearest
 from veracity.experiments.registry import Experiment, experiment_of
 from veracity.store.run import Run, RunFolder, runs
+from veracity.training.arguments import check_loggers
 from veracity.training.launcher import Launch
 
 if TYPE_CHECKING:
@@ -72,6 +73,7 @@ def run_recipe(
 
     Raises:
         ConfigError: the recipe or a setting is wrong; nothing was written.
+        MissingExtraError: a training is to be logged by what is not installed; nothing was written.
         VeracityError: whatever the experiment refuses.
     """
     from rich.console import Console
@@ -79,6 +81,7 @@ def run_recipe(
     recipe = read_recipe(source, overrides)
     experiment = experiment_of(recipe)
     settings = load_settings(experiment.settings, recipe)
+    check_loggers(settings)
     folder = Path(runs_folder) / (name or run_name(recipe, settings))
     if not Launch.from_environment().is_main:  # the first process writes, the others only train with it
         experiment.run(settings, RunFolder(folder), Console(quiet=True))

@@ -6,6 +6,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from veracity.core.config import Settings
 from veracity.core.errors import MissingExtraError
 from veracity.training.settings import LoraSettings, OptimizationSettings, PhaseSettings
 
@@ -60,6 +61,24 @@ def shared_arguments(
     }
 
 
+def check_loggers(settings: Settings, within: str = "") -> None:
+    """Before a run starts: every logger that any of its trainings names, at any depth, is installed.
+
+    Args:
+        settings: Of a run, or a section of them.
+        within: Where the section stands: `start.training.`.
+
+    Raises:
+        MissingExtraError: one is not; the setting that names it is said.
+    """
+    for name in type(settings).model_fields:
+        value = getattr(settings, name)
+        if isinstance(value, Settings):
+            check_loggers(value, f"{within}{name}.")
+    if isinstance(settings, OptimizationSettings):
+        _need_logger(settings.log_to, within)
+
+
 def lora_config(settings: LoraSettings | None) -> Any:
     """PEFT's configuration of the adapters; None for none."""
     if settings is None:
@@ -80,6 +99,6 @@ def lora_config(settings: LoraSettings | None) -> Any:
     )
 
 
-def _need_logger(name: str) -> None:
+def _need_logger(name: str, within: str = "") -> None:
     if name != "none" and find_spec(name) is None:
-        raise MissingExtraError(name, "tracking", f"training.log_to={name}")
+        raise MissingExtraError(name, "tracking", f"{within}log_to={name}")
