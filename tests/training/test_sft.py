@@ -209,6 +209,8 @@ def test_a_saved_model_is_complete_even_with_adapters(tmp_path):
     ids = torch.tensor([rows(tokenizer, settings)[0].input_ids])
     assert torch.allclose(loaded(input_ids=ids).logits, ends[3].eval()(input_ids=ids).logits, atol=1e-5)
     assert not any("lora" in k for k in loaded.state_dict())
+    modes = {(tmp_path / "saved" / name).stat().st_mode for name in ("config.json", "model.safetensors")}
+    assert len(modes) == 1  # who may read the one may read the other
 
 
 @pytest.mark.parametrize(

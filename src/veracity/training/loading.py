@@ -55,6 +55,7 @@ def save_model(model: Any, tokenizer: Any, folder: Path) -> None:
     with no_bars():
         model.save_pretrained(folder)
         tokenizer.save_pretrained(folder)
+    _as_open_as_the_rest(folder)
 
 
 def save_state(
@@ -65,6 +66,7 @@ def save_state(
         with no_bars():
             model.save_pretrained(folder, state_dict=dict(state))
             tokenizer.save_pretrained(folder)
+        _as_open_as_the_rest(folder)
         return
     from peft import get_peft_model
     from transformers import AutoModelForCausalLM
@@ -101,6 +103,13 @@ def no_bars() -> Iterator[None]:
 def sharded() -> bool:
     """Whether the launcher will spread the weights itself (FSDP, DeepSpeed), so that no device should hold them."""
     return any(os.environ.get(f"ACCELERATE_USE_{how}", "") == "true" for how in ("FSDP", "DEEPSPEED"))
+
+
+def _as_open_as_the_rest(folder: Path) -> None:
+    """Weights are written for their owner alone; whoever may read the configuration may read them, too."""
+    mode = (folder / "config.json").stat().st_mode
+    for weights in folder.glob("*.safetensors"):
+        weights.chmod(mode)
 
 
 @contextmanager
