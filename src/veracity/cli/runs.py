@@ -110,6 +110,9 @@ def _run(recipe: str, overrides: list[str], runs_folder: Path, name: str | None,
 
 def _summarise(folder: Path, console: Console) -> None:
     from veracity.report.of_run import print_summary
+    from veracity.report.trained_table import trained_line
 
     print_summary(folder, console)
+    if trained := trained_line(folder):
+        typer.echo(trained)
     typer.echo(f"report: {folder / 'report.html'}")

@@ -12,6 +12,7 @@ from veracity.report.facttune_figures import facts_figure
 from veracity.report.facttune_tables import arms_table, change_table, exposure_table, headline, pairs_table
 from veracity.report.page import Picture
 from veracity.report.style import inline_svg, save
+from veracity.report.trained_table import with_trained
 from veracity.report.training_page import TrainingPage
 from veracity.report.training_terminal import print_checks, print_headline, print_table
 from veracity.store.atomic import atomic_write_text
@@ -50,7 +51,7 @@ def write_facttune_report(run_folder: Path) -> Path:
         pictures=_pictures(contents, Path(run_folder) / "figures"),
         tables=[table for table in tables if table],
         checks=contents.checks,
-        details=[table for table in details if table],
+        details=with_trained([table for table in details if table], Path(run_folder)),
         manifest=contents.manifest,
         failures=contents.tables.get("failures"),
     )

@@ -19,6 +19,7 @@ from veracity.report.methods_tables import (
 )
 from veracity.report.page import Picture
 from veracity.report.style import inline_svg, save
+from veracity.report.trained_table import with_trained
 from veracity.report.training_page import TrainingPage
 from veracity.report.training_terminal import print_headline, print_table
 from veracity.store.atomic import atomic_write_text
@@ -57,7 +58,7 @@ def write_methods_report(run_folder: Path) -> Path:
         intro=INTRO,
         pictures=_pictures(contents, Path(run_folder) / "figures"),
         tables=[table] if table else [],
-        details=[one for one in details if one],
+        details=with_trained([one for one in details if one], Path(run_folder)),
         manifest=contents.manifest,
         failures=contents.failures,
     )

@@ -27,6 +27,7 @@ from veracity.report.simplefact_tables import (
 )
 from veracity.report.style import inline_svg, save
 from veracity.report.templating import page_templates
+from veracity.report.trained_table import with_trained
 from veracity.store.atomic import atomic_write_text
 
 TEMPLATE = "simplefact.v1.html.j2"
@@ -45,7 +46,7 @@ def write_simplefact_report(run_folder: Path) -> Path:
 
 
 def render(contents: SimpleFactContents, figures: Path) -> str:
-    """The page as text; the figures are written to the folder `figures`."""
+    """The page as text; the figures are written to `figures`, a folder in that of the run."""
     proof = contents.proof
     main = [change_table(contents, "drawn"), change_table(contents, "greedy"), beyond_table(contents)] if proof else []
     more = [class_table(contents), flow_table(contents), prompt_table(contents)] if proof else []
@@ -55,7 +56,7 @@ def render(contents: SimpleFactContents, figures: Path) -> str:
         "headline": headline(contents),
         "asked": asked(contents),
         "tables": main,
-        "details": [*more, estimate_table(contents.estimates)],
+        "details": with_trained([*more, estimate_table(contents.estimates)], figures.parent),
         "pictures": list(_pictures(contents, figures)) if proof else [],
         "checks": contents.checks,
     }
@@ -133,7 +134,7 @@ def _surroundings(contents: SimpleFactContents) -> dict[str, Any]:
 
 CAPTIONS = {
     "frontier": (
-        "The frontier of prompts and the four settings",
+        "The frontier of prompts and of training",
         "Right over wrong answers, crosses are 95 % intervals over entities. Squares: the model as it came, under each "
         "prompt; the dashed line is what mixing prompts and silence reaches. Up and to the left of it lies what only "
         "training gives.",

@@ -10,6 +10,7 @@ import polars as pl
 from veracity.core.errors import StoreError
 from veracity.core.estimate import Estimate
 from veracity.report.tables import Table
+from veracity.report.trained_table import with_trained
 from veracity.report.training_page import TrainingPage
 from veracity.store.atomic import atomic_write_text
 from veracity.store.run import RunFolder
@@ -35,7 +36,9 @@ def write_truth_train_report(run_folder: Path) -> Path:
             "reward of Brier is −(1 − p)², p being the probability of what happened: −¼ for always saying one half."
         ],
         tables=[reward_table(estimates)],
-        details=[status_table(folder.read_table("test.answers"))] if "test.answers" in tables else [],
+        details=with_trained(
+            [status_table(folder.read_table("test.answers"))] if "test.answers" in tables else [], folder.path
+        ),
         manifest=folder.manifest() or {},
         failures=folder.read_table("failures") if "failures" in tables else None,
     )

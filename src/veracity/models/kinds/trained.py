@@ -59,8 +59,13 @@ def open_trained(spec: ModelSpec) -> Backend:
 
 def trained_models(runs: Path = Path("runs")) -> list[TrainedModel]:
     """Every trained model under `runs`, by run and name; damaged ones are left out."""
+    return [model for run in sorted(runs.glob("*/models")) for model in trained_in(run.parent)]
+
+
+def trained_in(run: Path) -> list[TrainedModel]:
+    """Every trained model of one run folder, by name; damaged ones are left out."""
     found = []
-    for path in sorted(runs.glob("*/models/*/lineage.json")):
+    for path in sorted(run.glob("models/*/lineage.json")):
         try:
             lineage = _lineage(path.parent)
         except ModelError:
