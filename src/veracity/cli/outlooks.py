@@ -63,9 +63,10 @@ def print_outlook(outlook: Outlook, console: Console) -> None:
     if len(passes) > 1:
         told = ", ".join(map(str, passes))
         console.print(f"accumulation differs ({told}): on several GPUs, where the launcher is told one, set all alike")
+    told = f"--accumulation {passes[0]} " if len(passes) == 1 and passes[0] > 1 else ""
     console.print(
         f"rows and steps: at most, of each model; memory: of training, without what generation keeps; cluster: the "
-        f"smallest shipped one of {GPU_BYTES // 10**9} GB GPUs (`veracity launch CLUSTER run …`)",
+        f"smallest shipped one of {GPU_BYTES // 10**9} GB GPUs (`veracity launch {told}CLUSTER run …`)",
         style="dim",
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from veracity.models.kinds.trained import trained_in
+from veracity.models.kinds.trained import TrainedModel, trained_in
 from veracity.report.tables import Table
 
 _TITLE = "Models that it trained"
@@ -22,15 +22,20 @@ def with_trained(details: Sequence[Table], run_folder: Path) -> list[Table]:
     """`details`, with a table of the run's models before them where there are any."""
     rows = [
         [one.name, one.trainer, f"{one.steps:,}", Path(one.parent.partition("?")[0]).name]
-        for one in trained_in(run_folder)
+        for one in _as_made(run_folder)
     ]
     return [*([Table(_TITLE, ("", "by", "steps", "from"), rows, _NOTE)] if rows else []), *details]
 
 
 def trained_line(run_folder: Path) -> str:
     """`trained: trained/run/sft-0, …` for a terminal; empty where nothing was trained."""
-    names = [one.name for one in trained_in(run_folder)]
+    names = [one.name for one in _as_made(run_folder)]
     if not names:
         return ""
-    more = f" and {len(names) - _MOST} more (`veracity models` lists them)" if len(names) > _MOST else ""
+    more = f" and {len(names) - _MOST} before (`veracity models` lists them)" if len(names) > _MOST else ""
     return f"trained: {', '.join(names[-_MOST:])}{more}"
+
+
+def _as_made(run_folder: Path) -> list[TrainedModel]:
+    """In the order in which they were finished."""
+    return sorted(trained_in(run_folder), key=lambda one: (one.folder / "lineage.json").stat().st_mtime_ns)
