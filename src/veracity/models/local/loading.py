@@ -65,13 +65,20 @@ def read(
                 low_cpu_mem_usage=True,
                 local_files_only=alone,
             )
-    except (OSError, ValueError, ImportError, KeyError, RuntimeError) as error:
+    except (OSError, ValueError, ImportError, KeyError) as error:
         if alone and not folder.is_dir():
             raise ModelError(
                 f"{source}: it is not among the models kept on this machine, and there is no connection to "
                 f"{constants.ENDPOINT}; check the network, a proxy and HF_HUB_OFFLINE, or give a folder"
             ) from error
         raise ModelError(f"{source}: the model could not be loaded ({error}); check the folder or the id") from error
+    except RuntimeError as error:
+        if "mismatched_sizes" not in str(error):
+            raise
+        raise ModelError(
+            f"{source}: its weights are not those of the model that its config.json describes; give config.json and "
+            "weights of one model"
+        ) from error
     return model.to(place).eval(), tokenizer
 
 
