@@ -47,7 +47,8 @@ def arms_table(contents: FactTuneContents, prefix: str = "") -> Table | None:
         "About them nearly every sample is wrong, so that there is little to prefer; no pair was made of such people."
         if prefix
         else "Facts a text, of people outside the pairs; sampled at the temperature of training unless greedy. "
-        "Share wrong: mean over texts that make claims."
+        "Share wrong: mean over texts that make claims. F1@K: of precision and recall, K right facts "
+        "being all (evaluation.k)."
     )
     return Table(title, HEADER, rows, note)
 

@@ -158,5 +158,6 @@ def training_figure(steps: pl.DataFrame) -> Figure:
                 axes.plot(own["step"], own[column], color=SYSTEMS.get(system, QUIET), label=system, linewidth=1.5)
             share_axis(axes, label)
         axes.set_xlabel("step")
+        axes.xaxis.get_major_locator().set_params(integer=True)
         figure.axes[0].legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=4, borderaxespad=0.2)
     return figure
