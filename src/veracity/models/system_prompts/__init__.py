@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from veracity.core.errors import ConfigError
@@ -52,7 +53,7 @@ def system_prompt(name: str) -> SystemPrompt | None:
 
 def system_prompts() -> dict[str, SystemPrompt]:
     """All prompts by id, those of this room and your own."""
-    found = _read(Path(__file__).parent)
+    found = dict(_shipped())
     for prompt_id, prompt in _read(own_folder()).items():
         if found.setdefault(prompt_id, prompt) != prompt:
             raise ConfigError(f"{own_folder() / prompt_id}.txt: {prompt_id} names another text already; rename yours")
@@ -67,6 +68,12 @@ def own_folder() -> Path:
 
 def _version(prompt_id: str) -> int:
     return int(prompt_id.rpartition(".v")[2])
+
+
+@cache
+def _shipped() -> dict[str, SystemPrompt]:
+    """Those of this room, which do not change while a program runs; a run asks for one with every request it makes."""
+    return _read(Path(__file__).parent)
 
 
 def _read(folder: Path) -> dict[str, SystemPrompt]:
