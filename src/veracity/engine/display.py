@@ -75,11 +75,9 @@ def status(progress: Progress, pace: Pace, unpriced: Collection[str] = ()) -> st
     parts = [f"{progress.failures:,} failed"] if progress.failures else []
     parts += [f"{spent.failed:,} requests failed"] if spent.failed else []
     if spent.asked:
-        parts += [
-            f"{pace.requests_per_s:,.1f} requests/s",
-            f"{_short(spent.tokens)} tokens",
-            _money(progress, unpriced),
-        ]
+        if pace.requests_per_s:  # not where only the ledger answers, or a model trains meanwhile
+            parts.append(f"{pace.requests_per_s:,.1f} requests/s")
+        parts += [f"{_short(spent.tokens)} tokens", _money(progress, unpriced)]
     if spent.recalled:
         parts.append(f"{spent.recalled:,} from the ledger")
     left = pace.left_s
