@@ -73,7 +73,7 @@ def world_stage(bench: Bench, desk: Desk, written: Sequence[Kept]) -> pl.DataFra
     wanted = {
         content_hash(["world", kept.name, kept.arm, settings.config, settings.seconds, who]): kept for kept in own
     }
-    before = _looked_before(desk) if resume.witl.startswith("uplift") else {}
+    before = looked_before(_stored(desk)) if resume.witl.startswith("uplift") else {}
 
     def ask(todo: Mapping[str, Kept], number: int) -> dict[str, Made]:
         programs = {
@@ -141,12 +141,13 @@ def _arms(written: Sequence[Kept], kept: Kept, settings: WorldSettings) -> tuple
     return arms_of(answer, read, irrelevant=" ".join(irrelevant), other_policy=other)
 
 
-def _looked_before(desk: Desk) -> dict[str, Looked]:
-    """By trajectory, the tasks, reports and uplifts that are stored."""
-    if "world_trials" not in desk.run_folder.tables():
-        return {}
+def looked_before(trials: pl.DataFrame) -> dict[str, Looked]:
+    """By trajectory, the tasks, reports and uplifts of a world trials table.
+
+    A task has uplifts if all of its arms have: one that was lost is not to be missed among those that were not.
+    """
     found: dict[str, Looked] = {}
-    for row in desk.run_folder.read_table("world_trials").iter_rows(named=True):
+    for row in trials.iter_rows(named=True):
         if row["task"] is None:
             continue
         looked = found.setdefault(row["trajectory"], Looked())
@@ -154,9 +155,19 @@ def _looked_before(desk: Desk) -> dict[str, Looked]:
         known = looked.sampled.tasks if looked.sampled else ()
         looked.sampled = TaskSampling(tuple(dict.fromkeys([*known, task])), "ok")
         looked.found[task.id] = _investigation(task, row)
-        if row["status"] == "ok":
+        if row["read"] is not None:
             looked.uplifts[task.id] = [*looked.uplifts.get(task.id, ()), _uplift(row)]
+    for looked in found.values():
+        looked.uplifts = {name: arms for name, arms in looked.uplifts.items() if all(a.status == "ok" for a in arms)}
     return found
+
+
+def _stored(desk: Desk) -> pl.DataFrame:
+    """The table that the last launch left; empty before the first."""
+    from veracity.metrics.world_in_the_loop import WORLD_TRIALS
+
+    tables = desk.run_folder.tables()
+    return desk.run_folder.read_table("world_trials") if "world_trials" in tables else WORLD_TRIALS.frame([])
 
 
 def _investigation(task: WorldTask, row: Mapping[str, Any]) -> Investigation:
@@ -168,4 +179,4 @@ def _investigation(task: WorldTask, row: Mapping[str, Any]) -> Investigation:
 
 def _uplift(row: Mapping[str, Any]) -> Uplift:
     names = ("conditional", "base", "tokens", "outcome_conditional", "outcome_base")
-    return Uplift(row["read"], "ok", **{name: row[name] for name in names})
+    return Uplift(row["read"], row["status"], row["reason"], **{name: row[name] for name in names})
