@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import polars as pl
 import pytest
 from rich.console import Console
 
-from veracity.core.errors import ConfigError
+from veracity.core.errors import ConfigError, DataError
 from veracity.core.problem import Problem
 from veracity.experiments.desk import Policy
 from veracity.experiments.running import run_recipe
@@ -64,6 +65,20 @@ def test_too_few_questions_and_a_missing_source_are_refused() -> None:
         evenly(problems, asked, 3, "proof.problems")
     with pytest.raises(ConfigError, match="no such detail; set source=domain"):
         source_of(Problem("x", "d", "?"), asked)
+
+
+def test_questions_without_accepted_answers_are_refused_before_anything_is_asked(tmp_path: Path) -> None:
+    """Unmarked prompts of a long-form file; those of the world that nobody can answer are marked, and stay."""
+    lines = [json.dumps({"prompt": f"Tell me about number {i}."}) for i in range(40)]
+    (tmp_path / "long.jsonl").write_text("\n".join(lines))
+    asked = QuestionSettings(
+        domains=[f"longfact?path={tmp_path / 'long.jsonl'}"], source="domain", known=[], unknown=[]
+    )
+    settings = SETTINGS.model_copy(
+        update={"questions": asked, "proof": SETTINGS.proof.model_copy(update={"problems": None})}
+    )
+    with pytest.raises(DataError, match=r"problem longfact/.*: the reward 'simplefact' cannot judge it"):
+        questions_for(settings, "proof")
 
 
 def test_a_share_of_the_demonstrations_is_what_was_said_under_the_careful_prompt() -> None:

@@ -15,6 +15,7 @@ from veracity.core.identity import derive_seed
 from veracity.core.problem import Problem
 from veracity.domains import Split, open_domain
 from veracity.experiments.simplefact_settings import SimpleFactSettings, SourceSettings
+from veracity.rewards import check_problems, open_reward
 
 Use = Literal["start", "filter", "proof"]
 
@@ -26,14 +27,15 @@ def questions_for(settings: SimpleFactSettings, use: Use, seed: int = 0) -> tupl
 
     Raises:
         ConfigError: a source has too few questions, or a question has none.
+        DataError: a question has no accepted answer, and is not marked as one that nobody can answer.
     """
     asked = settings.questions
     if use == "proof":
         pool = _pool(asked, settings.proof.split, 0)
-        return evenly(pool, asked, settings.proof.problems, "proof.problems")
+        return _judgeable(evenly(pool, asked, settings.proof.problems, "proof.problems"))
     half = [p for p in _pool(asked, "train", seed) if (use == "start") == _for_start(p)]
     wanted = settings.filter.problems if use == "filter" else settings.start.problems if settings.start else None
-    return evenly(half, asked, wanted, f"{use}.problems")
+    return _judgeable(evenly(half, asked, wanted, f"{use}.problems"))
 
 
 def evenly(
@@ -69,6 +71,12 @@ def source_of(problem: Problem, asked: SourceSettings) -> str:
             f"questions.source={asked.source}: {problem.domain}/{problem.id} has no such detail; set source=domain"
         )
     return str(given)
+
+
+def _judgeable(problems: tuple[Problem, ...]) -> tuple[Problem, ...]:
+    """The same, if the reward can judge them all: said before anything is asked, not when training begins."""
+    check_problems([open_reward("simplefact")], problems)
+    return problems
 
 
 def _pool(asked: SourceSettings, split: Split, seed: int) -> list[Problem]:
