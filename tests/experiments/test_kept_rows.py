@@ -86,3 +86,10 @@ def test_always_makes_everything_in_a_new_round_and_goes_on_after_a_kill(run: Ru
     assert dict(words(run, maker, "abc")) == {"a": 2, "b": 2, "c": 2} and maker.asked == ["c"]
     (run.path / "tables" / "words.parquet").unlink()  # as if killed between the tables and the book
     assert {number for _, number in words(run, maker, "abc", "always")} == {3}
+
+
+def test_where_nothing_is_wanted_nothing_is_missed_whatever_may_be_made(run: Run) -> None:
+    maker = Maker()
+    assert words(run, maker, "", "never") == []
+    assert words(run, maker, "") == []
+    assert words(run, maker, "", fill=False) == [] and maker.asked == []

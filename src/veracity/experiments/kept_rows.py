@@ -68,7 +68,7 @@ def extended(stage: Stage, wanted: Mapping[str, T], make: Maker[T]) -> tuple[pl.
     """The stage's tables with rows for everything wanted, in the order wanted, and for nothing else.
 
     Raises:
-        ConfigError: `never`, and nothing that is wanted is stored.
+        ConfigError: `never`, and nothing of what is wanted is stored.
     """
     stored = _stored(stage)
     still = stage.policy == "never" or (stage.policy == "missing" and not stage.fill and stored is not None)
@@ -101,6 +101,8 @@ def _sound(stored: _Stored, wanted: Mapping[str, Any]) -> list[str]:
 
 
 def _only_stored(stage: Stage, stored: _Stored | None, wanted: Mapping[str, Any]) -> tuple[pl.DataFrame, ...]:
+    if not wanted:  # as the quality of reasoning where no problem has criteria
+        return tuple(schema.frame([]) for schema in stage.tables.values())
     known = set() if stored is None else set(stored.book["key"])
     if stored is None or not known & set(wanted):
         raise ConfigError(
