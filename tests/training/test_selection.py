@@ -53,6 +53,12 @@ def test_rows_without_a_direction_are_refused_where_scores_decide():
 def test_nothing_left_is_said():
     with pytest.raises(DataError, match="none of 1 samples"):
         select([sample("a", 1.0)], SelectionSettings(share=0.5))
+    with pytest.raises(DataError, match=r"1 have a score, and selection\.share=0\.5"):
+        select([sample("a", 1.0)], SelectionSettings(share=0.5))
+    with pytest.raises(DataError, match="none has a score, as the grader could read no answer"):
+        select([sample(name, None) for name in "abcd"], SelectionSettings(share=0.5))
+    with pytest.raises(DataError, match="none is known to be right"):
+        select([sample("a", 1.0, right=False)], SelectionSettings(choose="ground_truth"))
     with pytest.raises(DataError, match="less than one example"):
         few([sample("a", 1.0)], count=3, share=0.5)
 

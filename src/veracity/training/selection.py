@@ -77,11 +77,22 @@ def select(samples: Sequence[ScoredSample], settings: SelectionSettings) -> list
     else:
         chosen = top_share(samples, settings.share)
     if not chosen:
-        raise DataError(
-            f"none of {len(samples)} samples is left by selection={settings.choose}; "
-            "sample more, raise the share, or choose all"
-        )
+        raise DataError(_nothing_left(samples, settings))
     return chosen
+
+
+def _nothing_left(samples: Sequence[ScoredSample], settings: SelectionSettings) -> str:
+    """Why, and what would help: a larger share is of no use where nothing has a score."""
+    said = f"none of {len(samples)} samples is left by selection.choose={settings.choose}"
+    if settings.choose == "ground_truth":
+        return f"{said}: none is known to be right; sample more, or choose by top_share"
+    scored = sum(sample.score is not None for sample in samples)
+    if not scored:
+        return (
+            f"{said}: none has a score, as the grader could read no answer; teach the form first (`teacher` of "
+            "truth-seeking-train), give answers more tokens, or choose another grader"
+        )
+    return f"{said}: {scored} have a score, and selection.share={settings.share:g} of a source is none; raise it"
 
 
 def top_share(samples: Sequence[ScoredSample], share: float) -> list[ScoredSample]:
