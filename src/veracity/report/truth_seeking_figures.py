@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
@@ -93,6 +94,12 @@ def _model(contents: TruthSeekingContents, arm: str) -> str:
     return name.partition(" · ")[0]
 
 
+def _title(arm: str, domain: str | None) -> str:
+    """A part of the arm's name a line, and none so long that it runs into the next panel."""
+    parts = [*arm.split(" · "), *([domain] if domain else [])]
+    return "\n".join(line for part in parts for line in textwrap.wrap(part, 24))
+
+
 def _grid(
     contents: TruthSeekingContents,
     cells: Mapping[tuple[str, str], Sequence[BeliefPath]],
@@ -108,7 +115,7 @@ def _grid(
         domains = {domain for domain, _ in cells}
         for axes, ((domain, arm), paths) in zip(panels, cells.items(), strict=False):
             draw(axes, paths)  # type: ignore[operator]
-            axes.set_title(contents.short(arm) + (f"\n{domain}" if len(domains) > 1 else ""), fontsize=8)
+            axes.set_title(_title(contents.short(arm), domain if len(domains) > 1 else None), fontsize=8)
         for axes in panels[len(cells) :]:
             axes.set_visible(False)
         figure.supxlabel(x, fontsize=9)
