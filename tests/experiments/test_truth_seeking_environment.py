@@ -119,3 +119,20 @@ def test_lines_that_are_no_variables_are_refused_without_their_words() -> None:
         read_environment("A=1\nsk-secret-alone\n")
     assert "sk-secret" not in str(error.value)
     assert read_environment("ALGO_NAME=X python -m scripts.run_reasoning") == {"ALGO_NAME": "X"}
+
+
+def test_all_wrong_values_are_told_at_once() -> None:
+    with pytest.raises(ConfigError) as error:
+        translate({"ALGO_NAMES": "bias_eval", "TEMPERATURE": "0.7", "RECOMPUTE_BELIEFS": "0", "NUM_TRAJECTORIES": "x"})
+    assert [line.partition(":")[0].partition("=")[0] for line in str(error.value).splitlines()] == [
+        "ALGO_NAMES", "RECOMPUTE_BELIEFS", "NUM_TRAJECTORIES",
+    ]  # fmt: skip
+
+
+def test_a_name_is_guessed_where_it_is_nearly_one_and_a_split_of_ours_is_told() -> None:
+    said = {note.variable: note.said for note in translate(
+        {"REASONNG_MODE_NAMES": "x", "MARTINGALE_REGULARIZATION_STRENGTH": "1", "NUM_TRAJECTORIES": "20"}
+    ).notes}  # fmt: skip
+    assert "did you mean 'REASONING_MODE_NAMES'?" in said["REASONNG_MODE_NAMES"]
+    assert "did you mean" not in said["MARTINGALE_REGULARIZATION_STRENGTH"]
+    assert said["NUM_TRAJECTORIES"] == "eval.n; with it eval.split=train, as theirs is"

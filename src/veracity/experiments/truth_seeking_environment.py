@@ -5,6 +5,7 @@ Values of secrets are never looked at beyond whether they are there, and stand i
 
 from __future__ import annotations
 
+import difflib
 import re
 import shlex
 from collections.abc import Callable, Mapping, Sequence
@@ -97,24 +98,43 @@ def translate(environment: Mapping[str, str]) -> Translation:
     """The recipe that an environment means.
 
     Raises:
-        ConfigError: a value that its variable cannot have, with those it can.
+        ConfigError: values that their variables cannot have, all of them at once, with those they can.
     """
     recipe: dict[str, Any] = {"experiment": "truth-seeking"}
-    notes = []
+    notes, wrong = [], []
     for name, value in environment.items():
         known = VARIABLES.get(name)
         if known is None:
-            hint = nearest(name, list(VARIABLES)) or ""
-            notes.append(Note(name, None, f"is none of their variables{hint}; nothing was made of it"))
+            notes.append(Note(name, None, f"is none of their variables{_meant(name)}; nothing was made of it"))
         elif known.kind == "setting" and value.strip():
-            path, ours = known.ours.partition(";")[0], _RULES.get(name, _text)(name, value.strip())
+            path = known.ours.partition(";")[0]
+            try:
+                ours = _RULES.get(name, _text)(name, value.strip())
+            except ConfigError as error:
+                wrong.append(str(error))
+                continue
             if ours is not None:
                 _put(recipe, path, ours)
-            notes.append(Note(name, known.kind, path))
+            notes.append(Note(name, known.kind, _said(name, path, environment)))
         else:
             notes.append(Note(name, known.kind, known.ours))
+    if wrong:
+        raise ConfigError("\n".join(wrong))
     _with_options(recipe, environment)
     return Translation(recipe, tuple(notes))
+
+
+def _meant(name: str) -> str:
+    """`; did you mean …?` where the names are nearly the same: many variables share half of their letters."""
+    close = difflib.get_close_matches(name, list(VARIABLES), n=1, cutoff=0.8)
+    return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def _said(name: str, path: str, environment: Mapping[str, str]) -> str:
+    """The setting; and what it brings with it."""
+    if name == "NUM_TRAJECTORIES" and not environment.get("DEFAULT_SPLIT", "").strip():
+        return f"{path}; with it eval.split=train, as theirs is"
+    return path
 
 
 def _put(recipe: dict[str, Any], path: str, value: Any) -> None:
