@@ -44,7 +44,7 @@ def show(
 
 
 @app.command()
-def schema(experiment: Annotated[str, typer.Argument(help="Name of an experiment.")] = "gv-gap") -> None:
+def schema(name: Annotated[str, typer.Argument(help="Name of an experiment, or of a recipe.")] = "gv-gap") -> None:
     """Print every setting of an experiment: its type, default and meaning."""
     from rich.markup import escape
     from rich.table import Table
@@ -52,7 +52,9 @@ def schema(experiment: Annotated[str, typer.Argument(help="Name of an experiment
     from veracity.cli.console import make_console
     from veracity.core.config import schema_table
     from veracity.experiments.registry import experiments
+    from veracity.recipes import shipped
 
+    experiment = {recipe.name: recipe.experiment for recipe in shipped()}.get(name, name)
     table = Table("setting", "type", "default", "meaning", box=None, header_style="bold", pad_edge=False)
     for row in schema_table(experiments.get(experiment).settings):
         table.add_row(row.key, *(escape(text) for text in (row.type, row.default, row.description)))
