@@ -68,6 +68,7 @@ def test_responses_of_which_none_can_be_judged_stop_the_run_and_say_why(
     with Run.open(tmp_path / "run") as run, open_desk(run, roles, Console(quiet=True)) as desk:
         ask = Ask("base", policy_of(start_folder("tiny")), SamplingSettings(n=1), seed=1)
         samples = samples_stage(desk, "samples", people, [ask])
-        with pytest.raises(ModelError, match=r"judged: of 2 responses none could be judged: .*no evidence.*looks in the page"):
+        said = r"judged: of 2 responses none could be judged: .*no evidence.*looks in the page"
+        with pytest.raises(ModelError, match=said):
             judged_stage(desk, "judged", JudgingSettings(), people, samples, "samples")
         assert "judged" not in desk.tables

@@ -82,7 +82,7 @@ def status(progress: Progress, pace: Pace, unpriced: Collection[str] = ()) -> st
         parts.append(f"{spent.recalled:,} from the ledger")
     left = pace.left_s
     if progress.done < progress.total:
-        parts.append("time left not known yet" if left is None else f"about {_clock(left)} left")
+        parts.append("time left not known yet" if left is None else f"about {clock(left)} left")
     return " · ".join(part for part in parts if part)
 
 
@@ -136,7 +136,7 @@ class Display:
 
     def _print(self, progress: Progress) -> None:
         self._printed_s = progress.elapsed_s
-        line = f"{progress.done:,} of {progress.total:,} in {_clock(progress.elapsed_s)}"
+        line = f"{progress.done:,} of {progress.total:,} in {clock(progress.elapsed_s)}"
         text = status(progress, self._pace, self._unpriced)
         self.console.print(f"{line} · {text}" if text else line, markup=False, highlight=False, soft_wrap=True)
 
@@ -163,7 +163,8 @@ def _short(count: int) -> str:
     return str(count)
 
 
-def _clock(seconds: float) -> str:
+def clock(seconds: float) -> str:
+    """A time as people read it: `1:02`, `1:00:02`."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

@@ -48,7 +48,7 @@ class Engine:
         self._progress = progress
 
     def cast(self, role: str, backend: Backend) -> None:
-        """Let `backend` play `role` from the next run on, in place of whoever did: a model that was trained meanwhile."""
+        """Let `backend` play `role` from the next run on, in place of whoever did: a model that has been trained."""
         self._backends[role] = backend
         self._purse.admit(role)
 

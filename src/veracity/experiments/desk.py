@@ -23,6 +23,7 @@ from veracity.core.identity import content_hash
 from veracity.core.records import Failure
 from veracity.core.requests import Backend, Program
 from veracity.engine import Budget, Engine
+from veracity.engine.display import clock
 from veracity.experiments.factuality_bench import ledger_file, losses, open_roles
 from veracity.experiments.factuality_settings import BudgetSettings
 from veracity.training.launcher import Launch
@@ -192,8 +193,8 @@ class Desk:
             begun = begun or (now, done)
             if now - shown >= PACE_S and done > begun[1]:
                 shown = now
-                left = round((now - begun[0]) / (done - begun[1]) * (total - done))
-                self.say(f"{name}: step {done:,} of {total:,} · about {left // 60}:{left % 60:02} left")
+                left = (now - begun[0]) / (done - begun[1]) * (total - done)
+                self.say(f"{name}: step {done:,} of {total:,} · about {clock(left)} left")
 
         return on_step
 

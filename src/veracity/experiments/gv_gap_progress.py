@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal
 
+from veracity.engine.display import PLAIN_S, clock
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -81,10 +83,6 @@ class Pace:
         return max(0.0, trained) * (per_sentence or 0.0) + max(0, examined) * (per_examination or 0.0)
 
 
-_LINE_S = 10.0
-"""Where the output is no terminal, a plain line is printed at most this often."""
-
-
 class Display:
     """A progress bar on `console`, or plain lines where that is no terminal; use it in a `with` block."""
 
@@ -130,18 +128,12 @@ class Display:
         self.pace.training_s, self.pace.probing_s = self.watch.spent("training"), self.watch.spent("probing")
         left = self.pace.remaining_s
         done = 0.0 if left is None else self.watch.total / (self.watch.total + left)
-        text = "" if left is None else f"about {_clock(left)} left"
+        text = "" if left is None else f"about {clock(left)} left"
         self._progress.update(self._task, description=label, completed=done, left=text)
         if not self.console.is_terminal and self.watch.total >= self._line_at:
-            self._line_at = self.watch.total + _LINE_S
+            self._line_at = self.watch.total + PLAIN_S
             self.console.print(f"{label}: {done:.0%}" + (f", {text}" if text else ""), markup=False)
 
     def finish(self) -> None:
         """All is done."""
         self._progress.update(self._task, description="done", completed=1.0, left="")
-
-
-def _clock(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
