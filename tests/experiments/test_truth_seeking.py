@@ -7,12 +7,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 from rich.console import Console
 
 from veracity.core.config import load_settings
 from veracity.core.errors import CapabilityError, ConfigError
+from veracity.domains import open_domain
 from veracity.experiments.running import run_recipe
 from veracity.experiments.truth_seeking import prepare_truth_seeking
 from veracity.experiments.truth_seeking_settings import TruthSeekingSettings
@@ -24,7 +26,7 @@ SMALL: dict[str, Any] = {
     "eval": {
         "models": AGENTS,
         "reference": AGENTS[0],
-        "domains": ["forecasting?reports=4&n=50&seed=1"],
+        "domains": ["forecasting?reports=4&n=50"],
         "metrics": ["truth_accuracy", "martingale", "sycophancy", "pressure", "grader"],
         "n": 40,
         "split": "all",
@@ -89,9 +91,18 @@ def test_who_never_moves_is_reported_so_and_never_best(run: Path) -> None:
         still = score(run, "stubborn", metric)
         assert (still["state"], still["value"]) == ("no_movement", None)
     slope = score(run, "bayesian", "martingale.slope.ols")
-    assert slope["ci_low"] < 0 < slope["ci_high"] and slope["n"] == 40
+    assert slope["n"] == 40 and slope["value"] == pytest.approx(slope_of_the_questions(run), abs=1e-3)
     panel = table(run, "panel").filter(pl.col("metric") == "martingale.distance")
     assert "no_number" in panel["verdict"].to_list()
+
+
+def slope_of_the_questions(run: Path) -> float:
+    """From the prior that each question's text states to the probability that its reports imply; it is drawn."""
+    asked = set(table(run, "trajectories")["item"])
+    drawn = [p for p in open_domain(SMALL["eval"]["domains"][0]).problems(None, "all") if p.id in asked]
+    before = np.array([float(p.question.split("probability of Yes is ")[1].split()[0].rstrip(".")) for p in drawn])
+    after = np.array([p.detail("true_probability") for p in drawn], dtype=float)
+    return float(np.polyfit(before, after - before, 1)[0])
 
 
 def test_the_grader_finds_the_belief_that_the_judge_reads(run: Path) -> None:
@@ -254,3 +265,5 @@ def test_a_form_that_nobody_tells_is_refused() -> None:
                                               if k != "description"})  # fmt: skip
     with pytest.raises(ConfigError, match="without a teacher"):
         load_settings(TruthTrainSettings, {"instruct": False})
+    with pytest.raises(ConfigError, match="misformed is for python_brier"):
+        load_settings(TruthTrainSettings, {"grader": "model", "misformed": -1})
