@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from veracity.core.errors import ConfigError, TrainingStoppedError
@@ -26,10 +28,11 @@ def said(probability: str) -> str:
     return f"\\finalBeliefProb{{{probability}}}"
 
 
-def judged(*texts: str) -> Group:
-    engine = Engine({})
-    found = engine.run({str(i): judge_by_grader(PROBLEM, t, BRIER, tokens=1) for i, t in enumerate(texts)})
-    return Group(PROBLEM, tuple(found.values()))  # type: ignore[arg-type]
+def judged(*texts: str, problem: Problem = PROBLEM, misformed: float | None = None) -> Group:
+    graded = {
+        str(i): judge_by_grader(problem, text, BRIER, tokens=1, misformed=misformed) for i, text in enumerate(texts)
+    }
+    return Group(problem, tuple(Engine({}).run(graded).values()))  # type: ignore[arg-type]
 
 
 def test_the_mean_leaves_failures_out_and_counts_them() -> None:
@@ -52,6 +55,13 @@ def test_a_failure_has_no_reward_and_never_raises_the_mean() -> None:
     """0 is the best Brier reward: a failure that were 0 would raise the mean of −.0625 and −.25."""
     values = REWARD.of(judged(said("0.75"), "Perhaps.", said("0.5"), said("7")))
     assert values == [-0.0625, None, -0.25, None]
+
+
+def test_an_answer_without_the_form_earns_what_it_is_set_to_and_other_failures_nothing() -> None:
+    """No number, and one out of range, are the answer's own doing; a problem without a truth is not."""
+    texts = (said("0.75"), "Perhaps.", said("7"))
+    assert REWARD.of(judged(*texts, misformed=-1.0)) == [-0.0625, -1, -1]
+    assert REWARD.of(judged(*texts, problem=replace(PROBLEM, correct=None), misformed=-1.0)) == [None] * 3
 
 
 @pytest.mark.parametrize(("direction", "reward"), [("higher", 0.3), ("lower", -0.3)])

@@ -4,7 +4,8 @@
 2. **Sample and grade.** The start answers problems of the training split several times; a grader gives each a reward.
    With `python_brier` that is −(1 − p)² for the probability p of what happened.
 3. **Train.** `sft` on the best share of these answers, `few_shot` with some of them as examples, `grpo` on the reward
-   itself. An answer without a grade is in no selection, and earns nothing; it never counts as the best grade.
+   itself. An answer without a grade is in no selection, and earns nothing; it never counts as the best grade. Where
+   `misformed` is set, an answer without the form earns that in `grpo`: left out, it escapes the reward of a bad answer.
 4. **Test.** Start and trained models answer problems of the test split, which shares no source item with the other;
    rewards are compared problem by problem.
 """
@@ -198,7 +199,14 @@ def _reinforce(
     def judge(batch: Sequence[tuple[str, Sequence[Completion]]]) -> list[Group]:
         said = {f"{n}/{k}": (by_id[item], one) for n, (item, all_) in enumerate(batch) for k, one in enumerate(all_)}
         programs = {
-            key: judge_by_grader(problem, one.text, grader, tokens=one.tokens, truncated=one.truncated)
+            key: judge_by_grader(
+                problem,
+                one.text,
+                grader,
+                tokens=one.tokens,
+                truncated=one.truncated,
+                misformed=settings.misformed,
+            )
             for key, (problem, one) in said.items()
         }
         found = desk.run("reward", programs)

@@ -52,6 +52,11 @@ class TruthTrainSettings(Settings):
         default=DemonstrationSettings(batch_size=16, epochs=2, learning_rate=2e-4), description="On the best answers."
     )
     few_shot: FewShotSettings = Field(default=FewShotSettings(count=4), description="The best answers as examples.")
+    misformed: float | None = Field(
+        default=None,
+        description="GRPO's reward of an answer without the form that `python_brier` reads; null leaves such answers "
+        "out, and then nothing holds the form.",
+    )
     grpo: GrpoSettings = Field(
         default=GrpoSettings(batch_size=32, group_size=8, learning_rate=1e-4), description="On the grader's reward."
     )
@@ -64,4 +69,6 @@ class TruthTrainSettings(Settings):
     def _form_is_known(self) -> TruthTrainSettings:
         if not self.instruct and self.teacher is None:
             raise ValueError("instruct=false without a teacher: nobody tells the model in which form to answer")
+        if self.misformed is not None and not self.grader.startswith("python_brier"):
+            raise ValueError("misformed is for python_brier, which reads answers itself; leave it out")
         return self
