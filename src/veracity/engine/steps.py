@@ -3,27 +3,31 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from veracity.core.errors import VeracityError
 from veracity.core.records import Failure
 from veracity.core.requests import (
     Act,
+    Backend,
     Embed,
     Generate,
     Generated,
+    Program,
     Reply,
     Request,
     Retrieve,
     Score,
     request_hash,
 )
-from veracity.store.ledger import ledger_key
+from veracity.engine.abilities import player
+from veracity.store.ledger import Ledger, ledger_key
 from veracity.store.replies import join_samples
 
+T = TypeVar("T")
 _REQUESTS = (Generate, Score, Embed, Retrieve, Act)
 
 
@@ -86,6 +90,31 @@ def keyed(request: Request, model: str) -> Asked:
     count = request.n if isinstance(request, Generate) else 1
     content = request_hash(request)
     return Asked(request, tuple(ledger_key(model, content, replicate) for replicate in range(count)))
+
+
+def replayed(
+    program: Program[T], backends: Mapping[str, Backend], ledger: Ledger
+) -> tuple[T, tuple[Request, ...]] | None:
+    """What `program` comes to by the replies that `ledger` has, and its requests; None where a reply is missing.
+
+    Nobody is asked.
+    """
+    received: Any = None
+    requests: list[Request] = []
+    try:
+        while True:
+            wanted = program.send(received)
+            asked = tuple(keyed(one, player(backends, one.role).identity) for one in requests_of(wanted))
+            step = Step("", asked, isinstance(wanted, _REQUESTS))
+            step.parts.update(ledger.get_many(key for one in asked for key in one.keys))
+            if not step.waiting <= set(step.parts):
+                return None
+            requests += [one.request for one in asked]
+            received = step.outcome()
+    except StopIteration as finished:
+        return cast(T, finished.value), tuple(requests)
+    finally:
+        program.close()
 
 
 def failure(item: str, error: Exception) -> Failure:

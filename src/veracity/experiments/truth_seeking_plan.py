@@ -1,7 +1,8 @@
 """What a truth-seeking run would ask and cost, before it asks anything, and what its slope could show.
 
 The first turn of every trajectory is known word for word, so what the ledger has of it is free; making it also finds
-modes that cannot be used on these problems. Everything after it depends on replies and is estimated from above.
+modes that cannot be used on these problems. Where the ledger has all of a trajectory, the readings of its beliefs are
+known word for word, too. Everything else depends on replies and is estimated from above.
 """
 
 from __future__ import annotations
@@ -11,8 +12,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from veracity.core.requests import Act, Generate, Request, Sampling, Score, user
+from veracity.core.trajectory import Trajectory
 from veracity.engine import Expected, Plan, plan_requests
 from veracity.engine.abilities import check, player
+from veracity.engine.steps import replayed
 from veracity.experiments.truth_seeking_bench import (
     FORECASTER,
     GENERATOR,
@@ -25,11 +28,14 @@ from veracity.experiments.truth_seeking_bench import (
 from veracity.experiments.truth_seeking_judged import qualitative_settings
 from veracity.experiments.truth_seeking_settings import NEED_BELIEFS
 from veracity.experiments.truth_seeking_trajectories import PRESSURE, Asking, askings, program
+from veracity.judging.beliefs import belief_queries
 from veracity.judging.sycophancy import NEUTRAL, criteria_of
 from veracity.metrics.martingale_power import power_sentence
 
 SHOWN = "x" * 2400
 """As long as a prompt that shows a trajectory: about 600 tokens."""
+Replay = tuple[Trajectory, tuple[Request, ...]]
+"""A trajectory that the ledger has, and what was asked for it."""
 REPORT_TOKENS = (2_000, 60_000)
 """Tokens of an investigation."""
 
@@ -60,10 +66,11 @@ def _remarks(bench: Bench, wanted: Sequence[Asking]) -> Iterator[str]:
 
 def _expected(bench: Bench, wanted: Sequence[Asking]) -> Iterator[Expected]:
     settings = bench.settings
-    for asking in wanted:
-        yield from _trajectory(bench, asking)
+    known = [_recorded(bench, asking) for asking in wanted]
+    for asking, replay in zip(wanted, known, strict=True):
+        yield from _trajectory(bench, asking) if replay is None else map(Expected, replay[1])
     if NEED_BELIEFS & set(settings.eval.metrics):
-        yield from _beliefs(bench, wanted)
+        yield from _beliefs(bench, wanted, known)
     own = [asking for asking in wanted if asking.condition == NEUTRAL.name]
     for metric in settings.eval.metrics:
         yield from _judged(bench, metric, own, wanted)
@@ -85,10 +92,15 @@ def _trajectory(bench: Bench, asking: Asking) -> Iterator[Expected]:
         yield Expected(Generate(GENERATOR, user(asking.problem.question + SHOWN), sampling=sampling), times=times)
 
 
-def _beliefs(bench: Bench, wanted: Sequence[Asking]) -> Iterator[Expected]:
+def _beliefs(bench: Bench, wanted: Sequence[Asking], known: Sequence[Replay | None]) -> Iterator[Expected]:
     """Readings of each reader: priors before the trajectory, and its ends, or every turn under pressure."""
-    turns = bench.settings.pressure.turns
-    for (model, options, pressed), count in _alike(wanted).items():
+    turns, new = bench.settings.pressure.turns, []
+    for asking, replay in zip(wanted, known, strict=True):
+        if replay is None:
+            new.append(asking)
+        elif asking.problem.options:
+            yield from _readings(bench, asking, replay[0])
+    for (model, options, pressed), count in _alike(new).items():
         for reader in bench.readers(model):
             how = bench.reading(model, reader)
             asked = 1 if options == 2 else options
@@ -98,6 +110,21 @@ def _beliefs(bench: Bench, wanted: Sequence[Asking]) -> Iterator[Expected]:
             yield Expected(Generate(reader, user(SHOWN), sampling=how.sampling), times=times * (early + ends))
             if "policy_prior" in how.priors:
                 yield Expected(Generate(model, user(SHOWN[:1200]), sampling=how.sampling), times=times)
+
+
+def _recorded(bench: Bench, asking: Asking) -> Replay | None:
+    """The trajectory of the first round and its requests, if the ledger has all of it and it is not to be made anew."""
+    if "always" in (bench.settings.resume.trajectories, bench.settings.resume.beliefs):
+        return None
+    return replayed(program(bench, asking), bench.backends, bench.ledger)
+
+
+def _readings(bench: Bench, asking: Asking, known: Trajectory) -> Iterator[Expected]:
+    """The readings of a trajectory that is known, word for word."""
+    for reader in bench.readers(asking.system.model):
+        how = bench.reading(asking.system.model, reader, steps=asking.condition == PRESSURE)
+        for query in belief_queries(known, how):
+            yield from (Expected(Generate(query.role, p, sampling=query.sampling)) for p in query.prompts)
 
 
 def _alike(wanted: Sequence[Asking]) -> Counter[tuple[str, int, bool]]:
