@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -72,6 +72,11 @@ def print_truth_seeking_summary(run_folder: Path, console: Console) -> None:
         console.print(f"{contents.name} has no numbers yet, so there is nothing to conclude from it.", markup=False)
         return
     console.print(Text(headline(contents), style="bold"))
+    if contents.tables.get("trajectories") is not None:
+        for warning in _fewer(contents, contents.tables["trajectories"]):
+            console.print(Text(warning, style="yellow"))
+    for warning in unread(contents):
+        console.print(Text(warning, style="yellow"))
     for table in tables_of(contents):
         grid = Grid(box=None, header_style="bright_black", pad_edge=False, padding=(0, 2, 0, 0))
         for number, head in enumerate(table.header):
@@ -168,9 +173,33 @@ def _intro(contents: TruthSeekingContents) -> Iterator[str]:
             f"{trajectories.height:,} trajectories of {items:,} problems by {arms} systems (model, prompt, mode); "
             f"{failed:,} could not be had."
         )
+        yield from _fewer(contents, trajectories)
     if beliefs is not None and beliefs.height:
         counted = ", ".join(f"{n:,} {status}" for status, n in sorted(beliefs["status"].value_counts().iter_rows()))
         yield f"{beliefs.height:,} readings of beliefs, always of the first option in canonical order: {counted}."
+
+
+def _fewer(contents: TruthSeekingContents, trajectories: pl.DataFrame) -> Iterator[str]:
+    """That a domain has fewer problems here than were asked for, as where `resume` lets nobody make the others."""
+    wanted = (contents.recipe.get("eval") or {}).get("n")
+    for domain, items in trajectories.group_by("domain", maintain_order=True).agg(pl.col("item").n_unique()).rows():
+        if wanted is not None and items < wanted:
+            yield f"{domain}: {items:,} of the {wanted:,} problems that eval.n asks for are here; resume made no more."
+
+
+def unread(contents: TruthSeekingContents) -> Iterator[str]:
+    """Readers of whose readings fewer than half are numbers; a further judge's failures are in no score."""
+    who = _readers(contents)
+    for name, share in contents.estimates.items():
+        role, _, told = name.rpartition(": ")
+        if told == "readable" and share.value < 0.5:
+            who_reads = who.get(role, role)
+            yield f"{who_reads} gave a belief in {share.value:.0%} of {share.n:,} readings; the table beliefs says why."
+
+
+def _readers(contents: TruthSeekingContents) -> Mapping[str, str]:
+    """The models behind the roles of readers: `judge` says nothing of who it was."""
+    return {role: name for role, name in (contents.manifest.get("names") or {}).items() if role != name}
 
 
 def _details(contents: TruthSeekingContents) -> Iterator[Table]:
@@ -179,8 +208,10 @@ def _details(contents: TruthSeekingContents) -> Iterator[Table]:
         yield Table("All scores", ("domain", "system", *HEADER[1:]), rows)
     judges: Sequence[tuple[str, Any]] = [(n, e) for n, e in contents.estimates.items() if ", " not in n]
     if judges:
-        rows = [[name, f"{e:.3f}", str(e.n), str(e.clusters)] for name, e in judges]
-        yield Table("Readers of beliefs", ("", "value [95 %]", "beliefs", "sources"), rows)
+        who = _readers(contents)
+        parts = [(*name.rpartition(": ")[::2], e) for name, e in judges]
+        rows = [[who.get(role, role), told, f"{e:.3f}", str(e.n), str(e.clusters)] for role, told, e in parts]
+        yield Table("Readers of beliefs", ("reader", "", "value [95 %]", "beliefs", "sources"), rows)
 
 
 def _pictures(contents: TruthSeekingContents, folder: Path) -> Iterator[Picture]:
