@@ -15,6 +15,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -27,7 +28,9 @@ from veracity.core.records import Failure
 from veracity.core.requests import Generate, Generated, Message, Program, Sampling
 from veracity.domains import open_domain
 from veracity.experiments.desk import POLICY, Desk, Policy, open_desk, policy_of, start_folder
-from veracity.experiments.registry import experiment
+from veracity.experiments.outlook import plan_of
+from veracity.experiments.registry import Prepared, experiment
+from veracity.experiments.truth_seeking_train_plan import truth_train_outlook
 from veracity.experiments.truth_seeking_train_settings import Method, TruthTrainSettings
 from veracity.judging.graders import Graded, Grader, asking_for_belief, open_grader
 from veracity.judging.graders.judged import judge_by_grader
@@ -54,7 +57,12 @@ def graded_schema() -> TableSchema:
     return TableSchema("graded answers table", columns, required=frozenset({"item", "arm", "sample", "status"}))
 
 
-@experiment("truth-seeking-train", TruthTrainSettings)
+def prepare_truth_train(settings: TruthTrainSettings) -> Prepared:
+    """What the run would ask and cost; nothing is asked or trained yet."""
+    return Prepared(plan_of(truth_train_outlook(settings)), partial(run_truth_seeking_train, settings))
+
+
+@experiment("truth-seeking-train", TruthTrainSettings, prepare=prepare_truth_train, outlook=truth_train_outlook)
 def run_truth_seeking_train(settings: TruthTrainSettings, run: Run, console: Console) -> None:
     """Train on Brier rewards of forecasts (GRPO), on the best answers, and by examples; test on held-out problems."""
     from veracity.experiments.truth_seeking_train_outcome import conclude

@@ -1,0 +1,73 @@
+"""What a training on rewards for beliefs would train, sample and ask, from its settings alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from veracity.core.requests import Generate, Sampling, user
+from veracity.domains import open_domain
+from veracity.engine import Expected
+from veracity.experiments.desk import POLICY
+from veracity.experiments.outlook import Outlook, PlannedTraining, steps_of
+from veracity.experiments.truth_seeking_train_settings import TruthTrainSettings
+from veracity.judging.graders import open_grader
+from veracity.training.memory import MemoryShape
+
+PROMPT_TOKENS = 600
+"""Of a problem, about."""
+TEACHER, GRADER = "teacher", "grader"
+
+
+def truth_train_outlook(settings: TruthTrainSettings) -> Outlook:
+    """Trainings, samples and grades; the domain is read only where all of its test problems are taken."""
+    tested, grpo = _tested(settings), settings.grpo
+    answers = settings.problems * settings.samples + tested * settings.test_samples * (1 + len(settings.methods))
+    rewarded = _grpo_steps(settings) * grpo.batch_size if "grpo" in settings.methods else 0
+    teacher, judge = settings.teacher, settings.roles.judge
+    named = ({TEACHER: teacher.model} if teacher else {}) | ({GRADER: judge} if judge else {})
+    return Outlook(
+        settings.model,
+        tuple(_trainings(settings)),
+        samples=answers + rewarded,
+        sampled_tokens=answers * settings.max_tokens + rewarded * grpo.max_completion_length,
+        judged=answers + rewarded,
+        asked=tuple(_asked(settings, answers + rewarded)),
+        roles=named,
+        items=tested,
+    )
+
+
+def _trainings(settings: TruthTrainSettings) -> Iterator[PlannedTraining]:
+    """The cold start, imitation of the best, and GRPO; examples train nothing."""
+    teacher, sft, grpo = settings.teacher, settings.sft, settings.grpo
+    if teacher is not None:
+        rows, how = teacher.problems * teacher.samples, teacher.training
+        yield PlannedTraining(
+            "start", "sft", how, rows, steps_of(rows, how.epochs, how), MemoryShape(1, how.max_length)
+        )
+    if "sft" in settings.methods:
+        rows = settings.problems * settings.samples
+        yield PlannedTraining("sft", "sft", sft, rows, steps_of(rows, sft.epochs, sft), MemoryShape(1, sft.max_length))
+    if "grpo" in settings.methods:
+        shape = MemoryShape(1, PROMPT_TOKENS + grpo.max_completion_length, grpo.beta > 0 and grpo.lora is None)
+        yield PlannedTraining("grpo", "grpo", grpo, settings.problems, _grpo_steps(settings), shape)
+
+
+def _asked(settings: TruthTrainSettings, texts: int) -> Iterator[Expected]:
+    prompt = user("x" * 4 * PROMPT_TOKENS)
+    yield Expected(Generate(POLICY, prompt, sampling=Sampling(max_tokens=settings.max_tokens)), times=texts)
+    if (teacher := settings.teacher) is not None:
+        yield Expected(Generate(TEACHER, prompt, teacher.samples, Sampling(max_tokens=64)), times=teacher.problems)
+    if settings.roles.judge and hasattr(open_grader(settings.grader), "role"):
+        yield Expected(Generate(GRADER, prompt, sampling=Sampling(max_tokens=1024)), times=texts)
+
+
+def _grpo_steps(settings: TruthTrainSettings) -> int:
+    grpo = settings.grpo
+    return grpo.steps or grpo.epochs * max(1, settings.problems // grpo.prompts_per_step) * grpo.iterations
+
+
+def _tested(settings: TruthTrainSettings) -> int:
+    if settings.test_problems is not None:
+        return settings.test_problems
+    return len(open_domain(settings.domain).problems(None, "test", settings.seed))
