@@ -34,19 +34,23 @@ def analyze(
     """
     from veracity.analysis.base import analyze as analyzed
     from veracity.analysis.scores import read_run
+    from veracity.cli.console import make_console
     from veracity.experiments.running import find_run
     from veracity.report.analysis import write_analysis
 
     folders = [find_run(name, runs_folder) for name in runs]
     names = [name.strip() for name in analyzers.split(",") if name.strip()]
-    found = analyzed(
-        [read_run(folder) for folder in folders], analyzers=names or None, options=_options(settings), seed=seed,
-        resamples=resamples,
-    )  # fmt: skip
+    with make_console().status("analysing; all analyzers of a run take about a minute"):
+        found = analyzed(
+            [read_run(folder) for folder in folders], analyzers=names or None, options=_options(settings), seed=seed,
+            resamples=resamples,
+        )  # fmt: skip
     title = ", ".join(folder.resolve().name for folder in folders)
     _summarise(found)
     folder = out or runs_folder / "analyses" / "_and_".join(folder.resolve().name for folder in folders)
-    typer.echo(f"analysis: {write_analysis(found, folder, title=title)}")
+    with make_console().status("drawing tables, figures and the page"):
+        page = write_analysis(found, folder, title=title)
+    typer.echo(f"analysis: {page}")
 
 
 def list_analyzers() -> None:
