@@ -220,7 +220,8 @@ def _scaled(values: Floats) -> Floats:
 def _effects_table(effects: Sequence[_Effect]) -> ResultTable:
     adjusted = holm({str(i): e.p for i, e in enumerate(effects)})
     rows: list[tuple[Cell, ...]] = [
-        (e.feature, e.term, e.value, cell(e.se), cell(e.low), cell(e.high), cell(e.p), cell(adjusted[str(i)]),
+        (e.feature, e.term, _told(e.value), cell(e.se), cell(e.low), cell(e.high),
+         *((None, None) if math.isnan(e.se) else (cell(e.p), cell(adjusted[str(i)]))),
          cell(e.inflation), e.kind, *_sensitivity(e))
         for i, e in enumerate(effects)
     ]  # fmt: skip
@@ -230,14 +231,20 @@ def _effects_table(effects: Sequence[_Effect]) -> ResultTable:
         "Effects in standard deviations of the score within items; of a number, for one of log(1 + x). "
         "Errors by source, p corrected by Holm. Robustness: what share of the rest of both, feature and score, an "
         "unseen cause must explain to account for all of it. E-value: the least risk ratio with both that it needs. "
+        "An effect without an error follows from the features in every row, which is no evidence of precision. "
         f"Not separable: the other features determine it so far that its variance is over {INFLATED:.0f} times what it "
         "would be (inflation)."
     )
     return ResultTable("effects", "Effects", header, tuple(rows), note)
 
 
+def _told(value: float) -> float:
+    """Without what rounding leaves of 0."""
+    return 0.0 if abs(value) < NO_ERROR else value
+
+
 def _sensitivity(effect: _Effect) -> tuple[float | None, float | None]:
-    if effect.inflation > INFLATED:
+    if effect.inflation > INFLATED or math.isnan(effect.se):
         return None, None
     return cell(robustness_value(effect.t, effect.freedom)), e_value(effect.value)
 
