@@ -72,10 +72,7 @@ def print_truth_seeking_summary(run_folder: Path, console: Console) -> None:
         console.print(f"{contents.name} has no numbers yet, so there is nothing to conclude from it.", markup=False)
         return
     console.print(Text(headline(contents), style="bold"))
-    if contents.tables.get("trajectories") is not None:
-        for warning in _fewer(contents, contents.tables["trajectories"]):
-            console.print(Text(warning, style="yellow"))
-    for warning in unread(contents):
+    for warning in (*_fewer(contents), *unread(contents)):
         console.print(Text(warning, style="yellow"))
     for table in tables_of(contents):
         grid = Grid(box=None, header_style="bright_black", pad_edge=False, padding=(0, 2, 0, 0))
@@ -173,16 +170,19 @@ def _intro(contents: TruthSeekingContents) -> Iterator[str]:
             f"{trajectories.height:,} trajectories of {items:,} problems by {arms} systems (model, prompt, mode); "
             f"{failed:,} could not be had."
         )
-        yield from _fewer(contents, trajectories)
+        yield from _fewer(contents)
     if beliefs is not None and beliefs.height:
         counted = ", ".join(f"{n:,} {status}" for status, n in sorted(beliefs["status"].value_counts().iter_rows()))
         yield f"{beliefs.height:,} readings of beliefs, always of the first option in canonical order: {counted}."
 
 
-def _fewer(contents: TruthSeekingContents, trajectories: pl.DataFrame) -> Iterator[str]:
+def _fewer(contents: TruthSeekingContents) -> Iterator[str]:
     """That a domain has fewer problems here than were asked for, as where `resume` lets nobody make the others."""
     wanted = (contents.recipe.get("eval") or {}).get("n")
-    for domain, items in trajectories.group_by("domain", maintain_order=True).agg(pl.col("item").n_unique()).rows():
+    rows = contents.tables.get("metric_rows")
+    if rows is None:  # stored trajectories may be of other settings, too
+        return
+    for domain, items in rows.group_by("domain", maintain_order=True).agg(pl.col("item").n_unique()).rows():
         if wanted is not None and items < wanted:
             yield f"{domain}: {items:,} of the {wanted:,} problems that eval.n asks for are here; resume made no more."
 
