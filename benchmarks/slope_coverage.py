@@ -37,13 +37,13 @@ def main() -> None:
 
 def questions(seed: int, n: int) -> list[Row]:
     """Of one seed; the prior stands in the text, the posterior is the detail `true_probability`."""
-    found = []
+    found: list[Row] = []
     for problem in open_domain(f"forecasting?reports=4&n={n}&seed={seed}").problems(None, "all"):
         prior = float(problem.question.split("the probability of Yes is ")[1].split()[0].rstrip("."))
         details = dict(problem.meta)
-        row = (seed, str(details["site"]), problem.cluster, prior, details["true_probability"], problem.correct == 0)
-        found.append(row)
-    return found  # type: ignore[return-value]
+        posterior = float(str(details["true_probability"]))
+        found.append((seed, str(details["site"]), problem.cluster, prior, posterior, problem.correct == 0))
+    return found
 
 
 def pooled(rows: Sequence[Row]) -> str:

@@ -22,7 +22,6 @@ from veracity.report.style import inline_svg, save
 from veracity.report.trained_table import with_trained
 from veracity.report.training_page import TrainingPage
 from veracity.report.training_terminal import print_headline, print_table
-from veracity.store.atomic import atomic_write_text
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -62,9 +61,7 @@ def write_methods_report(run_folder: Path) -> Path:
         manifest=contents.manifest,
         failures=contents.failures,
     )
-    path = Path(run_folder) / "report.html"
-    atomic_write_text(path, page.render())
-    return path
+    return page.write(Path(run_folder))
 
 
 def print_methods_summary(run_folder: Path, console: Console) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -13,6 +14,7 @@ from veracity.metrics.checks import Check
 from veracity.report.page import Picture, duration
 from veracity.report.tables import Table
 from veracity.report.templating import page_templates
+from veracity.store.atomic import atomic_write_text
 
 TEMPLATE = "training.v1.html.j2"
 
@@ -41,6 +43,12 @@ class TrainingPage:
         names = ("kind", "name", "headline", "intro", "pictures", "tables", "checks", "details")
         shown = {name: getattr(self, name) for name in names}
         return page_templates().get_template(TEMPLATE).render(shown | self._settings())
+
+    def write(self, run_folder: Path) -> Path:
+        """Write `report.html` into the run folder, and give back its path."""
+        path = run_folder / "report.html"
+        atomic_write_text(path, self.render())
+        return path
 
     def _settings(self) -> dict[str, Any]:
         """The manifest in words; empty parts where it has none."""

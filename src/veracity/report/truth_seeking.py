@@ -15,7 +15,6 @@ from veracity.report.tables import Table
 from veracity.report.training_page import TrainingPage
 from veracity.report.truth_seeking_contents import TruthSeekingContents, read_truth_seeking
 from veracity.report.truth_seeking_figures import figures_of
-from veracity.store.atomic import atomic_write_text
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -46,7 +45,6 @@ def write_truth_seeking_report(run_folder: Path) -> Path:
     in it is damaged.
     """
     contents = read_truth_seeking(Path(run_folder))
-    path = Path(run_folder) / "report.html"
     page = TrainingPage(
         kind="Truth-seeking",
         name=contents.name,
@@ -58,8 +56,7 @@ def write_truth_seeking_report(run_folder: Path) -> Path:
         manifest=contents.manifest,
         failures=contents.tables.get("failures"),
     )
-    atomic_write_text(path, page.render())
-    return path
+    return page.write(Path(run_folder))
 
 
 def print_truth_seeking_summary(run_folder: Path, console: Console) -> None:

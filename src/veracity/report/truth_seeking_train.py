@@ -12,7 +12,6 @@ from veracity.core.estimate import Estimate
 from veracity.report.tables import Table
 from veracity.report.trained_table import with_trained
 from veracity.report.training_page import TrainingPage
-from veracity.store.atomic import atomic_write_text
 from veracity.store.run import RunFolder
 
 if TYPE_CHECKING:
@@ -42,9 +41,7 @@ def write_truth_train_report(run_folder: Path) -> Path:
         manifest=folder.manifest() or {},
         failures=folder.read_table("failures") if "failures" in tables else None,
     )
-    path = folder.path / "report.html"
-    atomic_write_text(path, page.render())
-    return path
+    return page.write(folder.path)
 
 
 def print_truth_train_summary(run_folder: Path, console: Console) -> None:

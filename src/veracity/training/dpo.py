@@ -20,9 +20,9 @@ from veracity.training.fitting import Fit, fit, within_context, without_card
 from veracity.training.lineage import data_hash
 from veracity.training.loading import device_of, load_tokenizer
 from veracity.training.memory import MemoryShape
+from veracity.training.preference_settings import PreferenceSettings
 from veracity.training.records import PreferencePair
 from veracity.training.reference import keep_reference, sync_arguments
-from veracity.training.settings import OptimizationSettings, PhaseSettings, ReferenceSync, Schedule
 from veracity.training.watch import StepEnd, TrainingLog
 
 DpoLoss = Literal[
@@ -52,7 +52,7 @@ _SMOOTHED = ("robust", "exo_pair", "aot", "aot_unpaired")
 """Losses that read the label smoothing."""
 
 
-class DpoSettings(OptimizationSettings, PhaseSettings):
+class DpoSettings(PreferenceSettings):
     """Direct preference optimization and its relatives."""
 
     loss: list[DpoLoss] = Field(
@@ -72,21 +72,9 @@ class DpoSettings(OptimizationSettings, PhaseSettings):
         default=False, description="Weigh pairs by how likely the trained model is to write them (WPO)."
     )
     discopop_tau: float = Field(default=0.05, gt=0, description="Temperature of the `discopop` loss.")
-    precompute_reference: bool = Field(
-        default=False, description="Score all pairs by the reference before, so that it need not stay in memory."
-    )
-    sync_reference: ReferenceSync | None = Field(
-        default=None, description="A reference that follows the trained model (TR-DPO); null keeps it as it was."
-    )
-    disable_dropout: bool = Field(default=True, description="Train without the model's own dropout.")
-    max_length: int = Field(default=1024, ge=2, description="Longest prompt with response, in tokens; never cut.")
     batch_size: int = Field(default=32, ge=1, description="Pairs in one optimizer step, over all processes.")
     epochs: int = Field(default=1, ge=1, description="Passes over the pairs.")
     learning_rate: float = Field(default=5e-7, gt=0, description="Highest learning rate; with adapters about 1e-5.")
-    schedule: Schedule = Field(default="constant_with_warmup", description="How the learning rate moves.")
-    warmup: float = Field(default=0.1, ge=0, description="Steps of rising learning rate; below 1, a share of all.")
-    weight_decay: float = Field(default=0.0, ge=0, description="AdamW's decoupled weight decay.")
-    beta2: float = Field(default=0.999, ge=0, lt=1, description="AdamW's decay of the mean of squared gradients.")
 
     @model_validator(mode="after")
     def _losses_fit(self) -> DpoSettings:
@@ -100,14 +88,6 @@ class DpoSettings(OptimizationSettings, PhaseSettings):
             raise ValueError(f"divergence={self.divergence} has no meaning for {', '.join(wrong)}; use reverse_kl")
         if self.weigh_by_likelihood and {"aot", "aot_unpaired"} & set(self.loss):
             raise ValueError("weigh_by_likelihood needs pairs, which the aot losses sort apart; switch one off")
-        return self
-
-    @model_validator(mode="after")
-    def _reference_fits(self) -> DpoSettings:
-        if self.sync_reference and (self.lora or self.precompute_reference):
-            raise ValueError(
-                "a reference that follows must be held in memory: switch lora and precompute_reference off"
-            )
         return self
 
 

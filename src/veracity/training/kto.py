@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from veracity.core.errors import ConfigError, DataError
 from veracity.core.identity import derive_seed
@@ -23,47 +23,26 @@ from veracity.training.fitting import Fit, fit, within_context, without_card
 from veracity.training.lineage import data_hash
 from veracity.training.loading import device_of, load_tokenizer
 from veracity.training.memory import MemoryShape
+from veracity.training.preference_settings import PreferenceSettings
 from veracity.training.records import LabelledResponse
 from veracity.training.reference import keep_reference, sync_arguments
-from veracity.training.settings import OptimizationSettings, PhaseSettings, ReferenceSync, Schedule
 from veracity.training.watch import StepEnd, TrainingLog
 
 LabelledExchange = tuple[Exchange, bool]
 """Tokens, and whether the response is desirable."""
 
 
-class KtoSettings(OptimizationSettings, PhaseSettings):
+class KtoSettings(PreferenceSettings):
     """Kahneman–Tversky optimization."""
 
     loss: Literal["kto", "apo_zero_unpaired"] = Field(
         default="kto", description="`apo_zero_unpaired` leaves the estimate z of the divergence out."
     )
-    beta: float = Field(default=0.1, gt=0, description="How strongly the reference holds.")
     desirable_weight: float = Field(default=1.0, gt=0, description="λ_D: weight of desirable responses.")
     undesirable_weight: float = Field(default=1.0, gt=0, description="λ_U: weight of undesirable responses.")
-    precompute_reference: bool = Field(
-        default=False, description="Score all responses by the reference before, so that it need not stay in memory."
-    )
-    sync_reference: ReferenceSync | None = Field(
-        default=None, description="A reference that follows the trained model (TR-DPO); null keeps it as it was."
-    )
-    disable_dropout: bool = Field(default=True, description="Train without the model's own dropout.")
-    max_length: int = Field(default=1024, ge=2, description="Longest prompt with response, in tokens; never cut.")
     batch_size: int = Field(default=32, ge=1, description="Responses in one optimizer step, over all processes.")
     epochs: int = Field(default=1, ge=1, description="Passes over the responses.")
     learning_rate: float = Field(default=1e-6, gt=0, description="Highest learning rate; with adapters about 1e-5.")
-    schedule: Schedule = Field(default="constant_with_warmup", description="How the learning rate moves.")
-    warmup: float = Field(default=0.1, ge=0, description="Steps of rising learning rate; below 1, a share of all.")
-    weight_decay: float = Field(default=0.0, ge=0, description="AdamW's decoupled weight decay.")
-    beta2: float = Field(default=0.999, ge=0, lt=1, description="AdamW's decay of the mean of squared gradients.")
-
-    @model_validator(mode="after")
-    def _reference_fits(self) -> KtoSettings:
-        if self.sync_reference and (self.lora or self.precompute_reference):
-            raise ValueError(
-                "a reference that follows must be held in memory: switch lora and precompute_reference off"
-            )
-        return self
 
 
 def train_kto(
