@@ -24,8 +24,9 @@ from veracity.experiments.desk import Desk
 from veracity.experiments.registry import Prepared, experiment
 from veracity.experiments.truth_seeking_beliefs import Kept, beliefs_stage, kept_trajectories
 from veracity.experiments.truth_seeking_bench import Bench, open_truth_bench
-from veracity.experiments.truth_seeking_judged import grader_stage, mutual_stage, qualitative_stage, quality_stage
+from veracity.experiments.truth_seeking_judged import grader_stage, mutual_stage, quality_stage
 from veracity.experiments.truth_seeking_plan import plan_truth_seeking
+from veracity.experiments.truth_seeking_qualitative import qualitative_stage
 from veracity.experiments.truth_seeking_settings import TruthSeekingSettings
 from veracity.experiments.truth_seeking_trajectories import trajectories_stage
 from veracity.experiments.truth_seeking_world import world_stage

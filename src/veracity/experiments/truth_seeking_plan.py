@@ -25,7 +25,7 @@ from veracity.experiments.truth_seeking_bench import (
     WORLD_GENERATOR,
     Bench,
 )
-from veracity.experiments.truth_seeking_judged import qualitative_settings
+from veracity.experiments.truth_seeking_qualitative import qualitative_settings
 from veracity.experiments.truth_seeking_settings import NEED_BELIEFS
 from veracity.experiments.truth_seeking_trajectories import PRESSURE, Asking, askings, program
 from veracity.judging.beliefs import belief_queries
