@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from veracity.core.requests import Message
     from veracity.domains import Domain, open_domain
     from veracity.engine import Budget
+    from veracity.plays import aplay, aplay_many, play, play_many
     from veracity.store import Ledger
 
 __version__ = "0.1.0"
@@ -28,8 +29,12 @@ _HOMES = {
     "Message": "veracity.core.requests",
     "Model": "veracity.api",
     "Problem": "veracity.core.problem",
+    "aplay": "veracity.plays",
+    "aplay_many": "veracity.plays",
     "load": "veracity.api",
     "open_domain": "veracity.domains",
+    "play": "veracity.plays",
+    "play_many": "veracity.plays",
     "swapped": "veracity.core.conversation",
 }
 __all__ = [
@@ -42,8 +47,12 @@ __all__ = [
     "Model",
     "Problem",
     "__version__",
+    "aplay",
+    "aplay_many",
     "load",
     "open_domain",
+    "play",
+    "play_many",
     "swapped",
 ]
 

@@ -12,7 +12,7 @@ question that fails raises its error; among many, it gives a `Failure` in its pl
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar, Unpack, cast, overload
 
@@ -28,8 +28,9 @@ from veracity._questions import (
     is_drawn,
     places_of,
 )
+from veracity._running import LedgerChoice, Running, raised, shared
 from veracity.core.conversation import conversation
-from veracity.core.errors import BudgetExceededError, ConfigError, EmptyReplyError
+from veracity.core.errors import ConfigError, EmptyReplyError
 from veracity.core.problem import Problem
 from veracity.core.records import Failure
 from veracity.core.requests import (
@@ -49,14 +50,11 @@ from veracity.core.requests import (
     Score,
     Scored,
 )
-from veracity.engine import Budget, Engine, Plan, Progress, Tally
+from veracity.engine import Budget, Plan, Progress, Tally
 from veracity.engine.background import BACKGROUND
-from veracity.engine.shared import Shared
 from veracity.engine.steps import failure
 from veracity.models.resolve import open_model
-from veracity.models.wrapped import Example, Prompted, with_examples, with_system
-from veracity.store import Ledger
-from veracity.store.cache_folder import ledger_path
+from veracity.models.wrapped import Example, with_examples, with_system
 
 T = TypeVar("T")
 
@@ -82,7 +80,7 @@ class Answer:
 def load(
     spec: str,
     *,
-    ledger: Ledger | Path | str | None = "default",
+    ledger: LedgerChoice = "default",
     budget: Budget | None = None,
     progress: Callable[[Progress], None] | None = None,
     **sampling: Unpack[SamplingOptions],
@@ -119,18 +117,15 @@ class Model:
         self,
         backend: Backend,
         *,
-        ledger: Ledger | Path | str | None = "default",
+        ledger: LedgerChoice = "default",
         budget: Budget | None = None,
         progress: Callable[[Progress], None] | None = None,
         sampling: Sampling | None = None,
     ) -> None:
-        self._backend = _shared(backend)
-        self._records = ledger is not None
-        self._ledger = _open_ledger(ledger)
+        self._backend = shared(backend)
         self._sampling = Sampling() if sampling is None else sampling
         self._limits = {"budget": budget, "progress": progress}
-        self._engine = Engine({_ROLE: self._backend}, self._ledger, budget, progress)
-        self._under_way = 0
+        self._running = Running({_ROLE: self._backend}, ledger, budget, progress)
 
     def __repr__(self) -> str:
         return f"Model({self.name})"
@@ -158,7 +153,7 @@ class Model:
     @property
     def spent(self) -> Tally:
         """Calls, tokens and US dollars that this model has cost; what the ledger gave is free."""
-        return self._engine.spent
+        return self._running.engine.spent
 
     def with_system(self, prompt: str) -> Model:
         """This model under the system prompt with the id `prompt`, as `careful` or `careful.v1`; `none` takes it away.
@@ -259,7 +254,7 @@ class Model:
         """
         asked, drawn = all_asked(xs), changed_sampling(self._sampling, sampling)
         draws = [Generate(_ROLE, messages, len(places), drawn) for messages, places in places_of(asked).items()]
-        return self._engine.plan(draws, items=len(asked))
+        return self._running.engine.plan(draws, items=len(asked))
 
     # Log-probabilities and vectors
 
@@ -296,7 +291,7 @@ class Model:
     async def atoken_logprobs(self, messages: Conversation) -> Scored:
         """`token_logprobs`, awaited."""
         scored = await self._ask({"0": _scoring(messages)})
-        return cast(Scored, _raised(scored["0"]))
+        return cast(Scored, raised(scored["0"]))
 
     def embed(self, texts: Sequence[str]) -> list[tuple[float, ...]]:
         """One vector a text, in their order.
@@ -312,7 +307,7 @@ class Model:
         if isinstance(texts, str):
             raise ConfigError("embed takes a list of texts: put the one text into a list")
         vectors = await self._ask({str(i): _embedding(text) for i, text in enumerate(texts)})
-        return [_raised(vector) for vector in vectors.values()]
+        return [raised(vector) for vector in vectors.values()]
 
     # Work
 
@@ -341,7 +336,7 @@ class Model:
     ) -> Acted:
         """`act`, awaited."""
         acted = await self._ask({"0": _acting(task, {"seconds": seconds, "turns": turns, "dollars": dollars})})
-        return cast(Acted, _raised(acted["0"]))
+        return cast(Acted, raised(acted["0"]))
 
     # The way to the engine and back
 
@@ -349,7 +344,7 @@ class Model:
         if is_drawn(x):
             return await self._infer_many(cast(Drawn, x), options)
         answers = await self._answers([as_asked(cast(Question, x))], options)
-        return _raised(answers[0])
+        return raised(answers[0])
 
     async def _infer_many(
         self, xs: Iterable[Question] | Drawn, options: SamplingOptions
@@ -383,23 +378,10 @@ class Model:
 
     async def _ask(self, programs: Mapping[str, Program[T]]) -> dict[str, T | Exception]:
         """Run programs; each one's value or the error that ended it, in their order."""
-        return await BACKGROUND.join(self._run(programs))
-
-    async def _run(self, programs: Mapping[str, Program[T]]) -> dict[str, T | Exception]:
-        done: dict[str, T | Exception] = {}
-        self._under_way += 1
-        try:
-            await self._engine.run_async({item: _kept(item, program, done) for item, program in programs.items()})
-        except BudgetExceededError as error:
-            return {item: done.get(item, error) for item in programs}
-        finally:
-            self._under_way -= 1
-            if not self._records and not self._under_way:
-                self._ledger.close()  # it is in memory: what it held is forgotten
-        return {item: done[item] for item in programs}
+        return await self._running.results(programs)
 
     def _wrapped(self, backend: Backend) -> Model:
-        ledger = self._ledger if self._records else None
+        ledger = self._running.ledger if self._running.records else None
         return Model(backend, ledger=ledger, sampling=self._sampling, **self._limits)  # type: ignore[arg-type]
 
 
@@ -443,35 +425,3 @@ def _acted(request: Act) -> Program[Acted]:
 def _embedding(text: str) -> Program[tuple[float, ...]]:
     reply: Embedded = yield Embed(_ROLE, (text,))
     return reply.vectors[0]
-
-
-def _kept(item: str, program: Program[T], done: dict[str, T | Exception]) -> Program[None]:
-    """`program`, its value or error put into `done` when it ends: the engine's own record of errors is for tables."""
-    try:
-        done[item] = yield from program
-    except Exception as error:  # noqa: BLE001 - whatever ends a question is that question's result
-        done[item] = error
-
-
-def _raised(result: Any) -> Any:
-    if isinstance(result, Exception):
-        raise result
-    return result
-
-
-def _shared(backend: Backend) -> Backend:
-    """`backend` with its calls queued in one place, under what may be said before each conversation."""
-    if isinstance(backend, Prompted):
-        return replace(backend, inner=_shared(backend.inner))
-    return backend if isinstance(backend, Shared) else Shared(backend)
-
-
-def _open_ledger(ledger: Ledger | Path | str | None) -> Ledger:
-    if isinstance(ledger, Ledger):
-        return ledger
-    if ledger is None:
-        return Ledger.in_memory()
-    if not isinstance(ledger, str | Path) or not str(ledger).strip():
-        raise ConfigError(f"{ledger!r} is no ledger: give the path of a file, a Ledger, or None to record nothing")
-    path = ledger_path() if ledger == "default" else Path(ledger).expanduser()
-    return Ledger(path.absolute())  # whoever changes the working folder later keeps this file
