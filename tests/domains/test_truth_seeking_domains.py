@@ -16,6 +16,7 @@ from veracity.core.errors import ConfigError, DataError
 from veracity.core.problem import Problem
 from veracity.core.requests import Call, Generate, Generated, Message, Sampling, user
 from veracity.domains import SHARES, domain_spec, open_domain, provenance_of
+from veracity.domains.base import DOMAINS
 from veracity.domains.forecast_worlds import elo, forecast
 from veracity.domains.forecasting import without_quotes
 from veracity.domains.submissions import accept_probability
@@ -75,9 +76,16 @@ def test_five_hundred_to_test_on_and_thousands_to_train_on() -> None:
     assert few.items() <= many.items()  # a question does not depend on how many are asked for
 
 
+def test_every_domain_says_where_its_rows_come_from_and_under_which_licence() -> None:
+    assert len(DOMAINS.names()) >= 26
+    for name in DOMAINS.names():
+        known = provenance_of(name)
+        assert known is not None and known.origin and known.licence, name
+
+
 def test_provenance_of_published_rows_is_another_one() -> None:
     published = provenance_of("openreview?hub=nhop/OpenReview")
-    assert published is not None and published.licence == "CC BY-NC 4.0" and provenance_of("world-qa") is None
+    assert published is not None and published.licence == "CC BY-NC 4.0"
     for name in FILES:
         assert provenance_of(f"{name}?path=x.json") not in (None, provenance_of(name))
     said = CliRunner().invoke(app, ["domains", "show", "research", "--split", "all", "--n", "1"])

@@ -10,6 +10,16 @@ from pydantic import BaseModel, ConfigDict, model_validator
 
 from veracity.core.problem import Problem
 from veracity.domains.dataset import DatasetRow, Text, dataset, same_question
+from veracity.domains.provenance import Provenance, stated
+
+stated(
+    "eli5",
+    published=Provenance(
+        "questions on Reddit and the answers that its readers voted for (ELI5-Category)",
+        "not stated; the original ELI5 was withdrawn",
+        "The favourite answer is popular; nobody has checked it.",
+    ),
+)
 
 
 class ELI5Answers(BaseModel):

@@ -10,6 +10,14 @@ from pydantic import AliasChoices, Field
 from veracity.core.problem import Problem
 from veracity.domains.dataset import DatasetRow, Text, dataset, row_id, same_question
 from veracity.domains.hub import HubSet
+from veracity.domains.provenance import Provenance, stated
+
+stated(
+    "factory",
+    published=Provenance(
+        "prompts that people have checked (FACTORY, Chen et al., 2025)", "CC BY-NC 4.0; not for commercial use"
+    ),
+)
 
 
 class FactoryRow(DatasetRow):

@@ -7,6 +7,11 @@ from __future__ import annotations
 
 from veracity.core.problem import Problem
 from veracity.domains.dataset import DatasetRow, Text, dataset
+from veracity.domains.provenance import Provenance, stated
+
+stated(
+    "factscore-biographies", published=Provenance("names of people from Wikidata (FActScore, Min et al., 2023)", "MIT")
+)
 
 REQUEST = "Tell me a bio of {topic}."
 """The published wording."""

@@ -17,6 +17,24 @@ from pydantic import AliasChoices, BeforeValidator, Field
 
 from veracity.core.problem import Detail, Problem
 from veracity.domains.dataset import DatasetRow, Text, Texts, dataset, distinct, row_id
+from veracity.domains.provenance import Provenance, stated
+
+stated(
+    "precisewikiqa",
+    published=Provenance(
+        "generated from Wikipedia pages by whoever made the file (HalluLens, Bang et al., 2025)",
+        "of the pages: CC BY-SA 4.0",
+        "Scores on different sets of questions are not comparable.",
+    ),
+)
+stated(
+    "longwiki",
+    published=Provenance(
+        "generated from Wikipedia pages by whoever made the file (HalluLens, Bang et al., 2025)",
+        "of the pages: CC BY-SA 4.0",
+        "Scores on different sets of prompts are not comparable.",
+    ),
+)
 
 
 def _one_or_more(value: Any) -> Any:

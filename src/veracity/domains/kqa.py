@@ -10,6 +10,11 @@ import json
 
 from veracity.core.problem import Problem
 from veracity.domains.dataset import DatasetRow, Text, Texts, dataset, row_id, same_question
+from veracity.domains.provenance import Provenance, stated
+
+stated(
+    "kqa", published=Provenance("patients' questions, in part answered by physicians (K-QA, Manes et al., 2024)", "MIT")
+)
 
 
 class KQARow(DatasetRow):

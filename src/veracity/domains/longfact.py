@@ -11,6 +11,11 @@ from pathlib import Path
 
 from veracity.core.problem import Problem
 from veracity.domains.dataset import DatasetRow, Text, dataset, row_id, same_question
+from veracity.domains.provenance import Provenance, stated
+
+stated(
+    "longfact", published=Provenance("prompts written by a language model (LongFact, Wei et al., 2024)", "CC BY 4.0")
+)
 
 
 class LongFactRow(DatasetRow):

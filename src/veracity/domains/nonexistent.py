@@ -24,8 +24,18 @@ from veracity.core.identity import derive_seed
 from veracity.core.problem import Problem
 from veracity.domains.base import domain
 from veracity.domains.dataset import DatasetRow, Text, local_rows, row_id, validated_row
+from veracity.domains.provenance import Provenance, stated
 from veracity.domains.wording import normalised
 from veracity.world.language import pick, shuffled
+
+stated(
+    "nonexistent",
+    published=Provenance(
+        "put together by this package from the names that are given",
+        "that of the names",
+        "Without `titles` a name may exist after all.",
+    ),
+)
 
 OF_A_KIND = (
     "What do you know about the {kind} {name}?",

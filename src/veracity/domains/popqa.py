@@ -13,6 +13,9 @@ from pydantic import Field
 from veracity.core.problem import Problem
 from veracity.domains.dataset import DatasetRow, Text, Texts, dataset, distinct
 from veracity.domains.hub import HubSet
+from veracity.domains.provenance import Provenance, stated
+
+stated("popqa", published=Provenance("made from Wikidata by templates (PopQA, Mallen et al., 2023)", "MIT"))
 
 Views = Annotated[int, Field(ge=0)]
 

@@ -10,6 +10,15 @@ from pydantic import model_validator
 
 from veracity.core.problem import Problem
 from veracity.domains.dataset import DatasetRow, Text, Texts, dataset, distinct, same_question
+from veracity.domains.provenance import Provenance, stated
+
+stated(
+    "selfaware",
+    published=Provenance(
+        "unanswerable questions of forums and answerable ones of three question sets (SelfAware, Yin et al., 2023)",
+        "CC BY-SA 4.0",
+    ),
+)
 
 
 class SelfAwareRow(DatasetRow):

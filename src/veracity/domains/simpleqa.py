@@ -15,6 +15,16 @@ from pydantic import BeforeValidator, Field
 from veracity.core.problem import Problem
 from veracity.domains.dataset import DatasetRow, Text, dataset, row_id, same_question
 from veracity.domains.hub import HubSet
+from veracity.domains.provenance import Provenance, stated
+
+stated(
+    "simpleqa",
+    published=Provenance(
+        "written by trainers of a language model (SimpleQA, Wei et al., 2024)",
+        "MIT",
+        "It was chosen to be hard for models of its day.",
+    ),
+)
 
 
 def _mapping(value: Any) -> Any:

@@ -12,6 +12,9 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 from veracity.core.problem import Problem
 from veracity.domains.dataset import DatasetRow, Text, dataset, distinct, same_question
 from veracity.domains.hub import HubSet
+from veracity.domains.provenance import Provenance, stated
+
+stated("triviaqa", published=Provenance("questions of trivia websites (TriviaQA, Joshi et al., 2017)", "Apache 2.0"))
 
 
 class TriviaQAAnswer(BaseModel):

@@ -24,7 +24,17 @@ from veracity.core.identity import derive_seed
 from veracity.core.problem import Problem
 from veracity.domains.dataset import DatasetRow, Text, Texts, dataset, distinct, row_id, same_question
 from veracity.domains.hub import HubSet
+from veracity.domains.provenance import Provenance, stated
 from veracity.world.language import shuffled
+
+PUBLISHED = Provenance(
+    "written by its authors (TruthfulQA, Lin et al., 2022)",
+    "Apache 2.0",
+    "It was chosen to be hard for models of its day.",
+)
+stated("truthfulqa", published=PUBLISHED)
+stated("truthfulqa-mc1", published=PUBLISHED)
+stated("truthfulqa-mc2", published=PUBLISHED)
 
 
 def _between_semicolons(value: Any) -> Any:

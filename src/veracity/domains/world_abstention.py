@@ -20,9 +20,12 @@ from dataclasses import replace
 from veracity.core.identity import derive_seed
 from veracity.core.problem import Problem
 from veracity.domains.base import domain
+from veracity.domains.provenance import GENERATED, stated
 from veracity.domains.world_qa import wording, world_qa
 from veracity.world.tiny import tiny_world
 from veracity.world.tiny.curriculum import Curriculum
+
+stated("world-abstention", sample=GENERATED)
 
 KNOWLEDGE = ("known", "half-known", "unknown", "nonexistent")
 

@@ -14,9 +14,12 @@ from collections.abc import Iterator
 
 from veracity.core.problem import Problem
 from veracity.domains.base import domain
+from veracity.domains.provenance import GENERATED, stated
 from veracity.domains.world_qa import wording
 from veracity.world.tiny import dialogue, tiny_world
 from veracity.world.tiny.curriculum import Curriculum
+
+stated("world-biographies", sample=GENERATED)
 
 
 @domain("world-biographies")

@@ -11,8 +11,11 @@ from dataclasses import replace
 
 from veracity.core.problem import Problem
 from veracity.domains.base import domain
+from veracity.domains.provenance import GENERATED, stated
 from veracity.domains.world_qa import world_qa
 from veracity.world.tiny import tiny_world
+
+stated("world-choice", sample=GENERATED)
 
 OPTIONS = 4
 

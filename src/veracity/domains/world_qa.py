@@ -17,10 +17,13 @@ from random import Random
 from veracity.core.identity import derive_seed
 from veracity.core.problem import Problem
 from veracity.domains.base import domain
+from veracity.domains.provenance import GENERATED, stated
 from veracity.world import Fact
 from veracity.world.language import pick
 from veracity.world.tiny import tiny_world
 from veracity.world.tiny.curriculum import Curriculum
+
+stated("world-qa", sample=GENERATED)
 
 
 @domain("world-qa")

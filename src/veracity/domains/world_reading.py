@@ -11,8 +11,11 @@ from dataclasses import replace
 
 from veracity.core.problem import Problem
 from veracity.domains.base import domain
+from veracity.domains.provenance import GENERATED, stated
 from veracity.domains.world_qa import wording, world_qa
 from veracity.world.tiny import tiny_world
+
+stated("world-reading", sample=GENERATED)
 
 
 @domain("world-reading")
