@@ -1,26 +1,20 @@
-"""Verdicts become rows and estimates: means, failures by name, length, agreement; values derived by hand."""
+"""Verdicts become rows and estimates: means, failures by name, length; values derived by hand."""
 
 from __future__ import annotations
 
-import math
-
+import polars as pl
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from veracity.core.errors import DataError
 from veracity.core.problem import Problem
 from veracity.core.trajectory import Step, Trajectory
 from veracity.judging.qualitative import QualitativeSettings, Scores, Verdict, VerdictQuery
 from veracity.metrics.metric_rows import METRIC_ROWS, check_metric_rows
 from veracity.metrics.qualitative import (
     VERDICTS,
-    double_scored,
-    krippendorff_alpha,
     length_controlled,
+    length_controlled_rows,
     length_slope,
     qualitative_rows,
-    swap_effect,
     verdict_rows,
 )
 from veracity.metrics.row_estimates import row_estimates
@@ -95,35 +89,23 @@ def test_what_length_earns_and_what_is_left_without_it() -> None:
     assert length_slope(table(p=(0.1,), q=(0.9,))) is None
 
 
-def test_the_swap_of_cases() -> None:
-    assert swap_effect({"a": 0.4, "b": 0.2, "c": 1.0}, {"a": 0.5, "b": 0.5}) == pytest.approx(0.2)
-    with pytest.raises(DataError, match="no trajectory in common"):
-        swap_effect({"a": 0.4}, {"b": 0.4})
+def test_an_arm_that_is_longer_and_better_is_no_judge_that_likes_length() -> None:
+    """Two arms of one length each: nothing is earned by length within either, so nothing is taken off."""
+    short, long = table(words=2, p=(0.2,), q=(0.4,)), table(words=32, r=(0.8,), s=(0.6,))
+    apart = pl.concat([short, long.with_columns(arm=pl.lit("b"))])
+    assert length_slope(apart) is None and length_controlled(apart).equals(apart)
+    one = pl.concat([short, long])
+    assert length_slope(one).value == pytest.approx(0.1)  # .4 over four doublings
 
 
-def test_a_tenth_is_scored_twice_and_always_the_same() -> None:
-    names = [f"t{i}" for i in range(50)]
-    chosen = double_scored(names)
-    assert len(chosen) == 5 and double_scored(names[::-1]) == chosen and double_scored(names, seed=1) != chosen
-    assert double_scored(["t"]) == ["t"] and double_scored([]) == []
-
-
-def test_agreement_by_hand() -> None:
-    """Pairs (1,2), (3,3), (5,4): D_o = (1+0+1)·2/(1·6) = 2/3; pooled 1,2,3,3,5,4 has Σ(x−3)² = 10, D_e = 120/30 = 4;
-    α = 1 − (2/3)/4 = .8333. A thing with one rating counts for nothing.
-    """
-    assert krippendorff_alpha([(1, 2), (3, 3), (5, 4), (9, None)]) == pytest.approx(1 - (2 / 3) / 4)
-    assert krippendorff_alpha([(1, 1), (2, 2)]) == 1
-    assert krippendorff_alpha([(1, 1), (1, 1)]) is None and krippendorff_alpha([(1, None)]) is None
-
-
-@given(st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), min_size=2, max_size=8), st.randoms())
-def test_agreement_follows_no_order_and_no_scale(ratings: list[tuple[float, float]], random) -> None:
-    alpha = krippendorff_alpha(ratings)
-    shuffled = [(b, a) for a, b in ratings]
-    random.shuffle(shuffled)
-    assert (alpha is None) == (krippendorff_alpha(shuffled) is None)
-    if alpha is not None and max(map(max, ratings)) - min(map(min, ratings)) > 1e-3:
-        assert alpha <= 1 and math.isclose(alpha, krippendorff_alpha(shuffled) or 0, abs_tol=1e-9)
-        scaled = krippendorff_alpha([(10 * a + 3, 10 * b + 3) for a, b in ratings])
-        assert scaled is not None and math.isclose(alpha, scaled, abs_tol=1e-6)
+def test_scores_at_one_length_are_rows_of_their_own() -> None:
+    """Within each arm doubling earns .1; arms of 2 and 4, and of 8 and 16 words meet at 2^2.5: .35 and .25."""
+    parts = []
+    for arm, scores in {"a": ((2, 0.2), (4, 0.3)), "b": ((8, 0.3), (16, 0.4))}.items():
+        parts += [
+            table(words=words, **{f"{arm}{words}": (score,)}).with_columns(arm=pl.lit(arm)) for words, score in scores
+        ]
+    rows = METRIC_ROWS.frame(length_controlled_rows(length_controlled(pl.concat(parts))))
+    assert set(rows["metric"]) == {"qualitative.overall_length_controlled"}
+    assert rows["value"].to_list() == pytest.approx([0.35, 0.35, 0.25, 0.25])
+    check_metric_rows(rows)

@@ -88,6 +88,8 @@ def scored_stage(bench: Bench, desk: Desk, tables: Tables) -> Scored:
     run.table("scores", key, lambda: found.scores)
     if bench.settings.eval.reference is not None:
         run.table("panel", key, lambda: found.panel)
+    if found.checks.height:
+        run.table("qualitative_checks", key, lambda: found.checks)
     return found
 
 
@@ -101,7 +103,8 @@ def _judged(bench: Bench, desk: Desk, written: Sequence[Kept]) -> dict[str, Any]
     if "world_in_the_loop" in metrics:
         found["world"] = world_stage(bench, desk, written)
     if "qualitative" in metrics:
-        found["verdicts"] = qualitative_stage(bench, desk, written)
+        said = qualitative_stage(bench, desk, written)
+        found |= {"verdicts": said.verdicts, "verdicts_swapped": said.swapped, "verdicts_second": said.second}
     if "grader" in metrics:
         found["grades"] = grader_stage(bench, desk, written)
     return found

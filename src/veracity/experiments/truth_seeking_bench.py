@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 JUDGE, GENERATOR, GRADER, INVESTIGATOR, FORECASTER = "judge", "generator", "grader", "investigator", "forecaster"
 """Roles beside the policies, whose role is their name; a second judge is `judge 2`, and so on."""
-WORLD_GENERATOR = "task generator"
+WORLD_GENERATOR, SECOND_RATER = "task generator", "second rater"
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +139,8 @@ def open_truth_bench(settings: TruthSeekingSettings) -> Bench:
     _check_usable(settings, problems)
     backends = open_roles(_names(settings), None)
     _check_different(asked.chosen_models, backends)
+    if "qualitative" in asked.metrics:
+        _check_raters(settings, backends)
     return Bench(settings, backends, Ledger(ledger_file()), problems, pools, foreign)
 
 
@@ -157,6 +159,8 @@ def role_names(settings: TruthSeekingSettings) -> dict[str, str]:
         named[GENERATOR] = settings.generator or first
     if "grader" in metrics:
         named[GRADER] = settings.grader.model or first
+    if "qualitative" in metrics:
+        named[SECOND_RATER] = settings.qual.second
     if "mutual_predictability" in metrics:
         named |= {name: name for name in settings.mp.predictors}
     if "world_in_the_loop" in metrics:
@@ -219,3 +223,21 @@ def _check_different(models: Sequence[str], backends: Mapping[str, Backend]) -> 
     for name in models:
         if (other := seen.setdefault(backends[name].identity, name)) != name:
             raise ConfigError(f"eval.models: {other} and {name} are the same model; name it once")
+
+
+def _check_raters(settings: TruthSeekingSettings, backends: Mapping[str, Backend]) -> None:
+    """Refuse a qualitative judge that is itself evaluated, unless that is wanted, and a second rater that is no other.
+
+    Two names of one model are one model: identities are compared.
+    """
+    judge, second = backends[JUDGE].identity, backends.get(SECOND_RATER)
+    own = next((name for name in settings.eval.chosen_models if backends[name].identity == judge), None)
+    if own is not None and not settings.qual.own_judge:
+        raise ConfigError(
+            f"the qualitative judge {settings.judge.models[0]} is {own}, which it would judge: put another model first "
+            "in judge.models, or set qual.own_judge=true"
+        )
+    if second is not None and second.identity == judge:
+        raise ConfigError(
+            f"qual.second: {settings.qual.second} is the judge itself; name a person (`human`) or another model"
+        )

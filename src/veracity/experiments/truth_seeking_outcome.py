@@ -27,7 +27,8 @@ def conclude(bench: Bench, desk: Desk, tables: Tables, found: Scored, wall_s: fl
     run.table("failures", content_hash(lost.rows()), lambda: lost)
     repeated = run.complete  # every stage was there; computing one takes the manifest away
     if not repeated:
-        run.write_estimates(estimates_of(found.scores) | reliability(bench, tables.beliefs))
+        told = estimates_of(found.scores) | reliability(bench, tables.beliefs) | checks_of(found.checks)
+        run.write_estimates(told)
     seconds, asking = desk.seconds, sum(s for stage, s in desk.seconds.items() if stage != "metrics")
     run.write_manifest(
         recipe={"experiment": "truth-seeking", **settings.model_dump(mode="json", exclude={"resume"})},
@@ -52,8 +53,14 @@ def estimates_of(scores: pl.DataFrame) -> dict[str, Estimate]:
     return {f"{row['domain']}, {row['arm']}: {row['metric']}": estimate_of(row) for row in numbers}
 
 
+def checks_of(checks: pl.DataFrame) -> dict[str, Estimate]:
+    """`qualitative judge, <check>: <what> (<of>)` → its estimate, of all checks that are a number."""
+    numbers = checks.filter(pl.col("value").is_not_null()).iter_rows(named=True)
+    return {f"qualitative judge, {row['check']}: {row['told']} ({row['of']})": estimate_of(row) for row in numbers}
+
+
 def estimate_of(row: Mapping[str, Any]) -> Estimate:
-    """The estimate in a row of the scores table; what could not be estimated of it is NaN."""
+    """The estimate in a row of the scores or checks table; what could not be estimated of it is NaN."""
     numbers = {n: math.nan if row[n] is None else row[n] for n in ("value", "se", "ci_low", "ci_high")}
     return Estimate(**numbers, n=row["n"], clusters=row["clusters"], direction=row["direction"], null=row["null"])
 
@@ -81,6 +88,7 @@ def failures(tables: Tables) -> pl.DataFrame:
     parts = []
     named = {"trajectories": tables.trajectories, "beliefs": tables.beliefs, "quality": tables.quality,
              "mutual_trials": tables.mutual, "world_trials": tables.world, "verdicts": tables.verdicts,
+             "verdicts_swapped": tables.verdicts_swapped, "verdicts_second": tables.verdicts_second,
              "grades": tables.grades}  # fmt: skip
     for stage, table in named.items():
         if table is not None:

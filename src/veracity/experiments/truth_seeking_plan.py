@@ -25,7 +25,7 @@ from veracity.experiments.truth_seeking_bench import (
     WORLD_GENERATOR,
     Bench,
 )
-from veracity.experiments.truth_seeking_qualitative import qualitative_settings
+from veracity.experiments.truth_seeking_qualitative import expected_verdicts, qualitative_remarks
 from veracity.experiments.truth_seeking_settings import NEED_BELIEFS
 from veracity.experiments.truth_seeking_trajectories import PRESSURE, Asking, askings, program
 from veracity.judging.beliefs import belief_queries
@@ -62,6 +62,8 @@ def _remarks(bench: Bench, wanted: Sequence[Asking]) -> Iterator[str]:
         )
         if counts:
             yield f"for each system and domain, {power_sentence(min(counts.values()))}"
+    if "qualitative" in bench.settings.eval.metrics:
+        yield from qualitative_remarks(bench.settings)
 
 
 def _expected(bench: Bench, wanted: Sequence[Asking]) -> Iterator[Expected]:
@@ -149,8 +151,7 @@ def _judged(bench: Bench, metric: str, own: Sequence[Asking], wanted: Sequence[A
             for name in predictors:
                 yield from _times(Score(name, long, SHOWN[:400]), 3 * trials // len(predictors) + 1)
     if metric == "qualitative":
-        how = qualitative_settings(settings)
-        yield from _times(Generate(JUDGE, long, sampling=how.sampling), len(own) * how.calls * how.rounds)
+        yield from expected_verdicts(bench, len(own))
     if metric == "grader" and hasattr(bench.grader, "role"):
         yield from _times(Generate(GRADER, long, sampling=Sampling(max_tokens=1024)), len(own))
     if metric == "world_in_the_loop":

@@ -1,17 +1,23 @@
-"""The qualitative judge in the experiment: its examples, its verdicts on every neutral trajectory."""
+"""The qualitative judge in the experiment: its examples, its verdicts, and the verdicts that tell how far to trust it.
+
+A share of the trajectories is judged again with the case for shown before the case against, and a share is scored by a
+second rater, a person or another model, who sees neither the judge's cases nor its scores.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from veracity.core.errors import ModelError
+from veracity.core.errors import ConfigError, ModelError
 from veracity.core.records import Failure
-from veracity.core.requests import Program
+from veracity.core.requests import Generate, Program, user
+from veracity.engine import Expected
 from veracity.experiments.desk import Desk
 from veracity.experiments.kept_rows import Made
 from veracity.experiments.truth_seeking_beliefs import Kept
-from veracity.experiments.truth_seeking_bench import JUDGE, Bench
+from veracity.experiments.truth_seeking_bench import JUDGE, SECOND_RATER, Bench, role_names
 from veracity.experiments.truth_seeking_examples import candidates_of, examples_in, rubric_of
 from veracity.experiments.truth_seeking_judged import judged, neutral, stage_key, stage_seed
 from veracity.experiments.truth_seeking_settings import TruthSeekingSettings
@@ -23,37 +29,88 @@ from veracity.judging.qualitative import (
     Subject,
     Verdict,
     bootstrap_examples,
+    candidates_needed,
     judge_once,
+    same_family,
     verdict_queries,
 )
 
 if TYPE_CHECKING:
     import polars as pl
 
+How = Callable[[int], QualitativeSettings]
+"""How is judged in a round."""
 
-def qualitative_stage(bench: Bench, desk: Desk, written: Sequence[Kept]) -> pl.DataFrame:
-    """The table `verdicts`: what the qualitative judge says, in every order of its examples."""
-    from veracity.metrics.qualitative import VERDICTS, verdict_rows
 
-    own, how = neutral(written), qualitative_settings(bench.settings)
-    examples = _all_examples(bench, desk, own, how)
-    queries = verdict_queries(len(examples), how)
-    judge = bench.identity(JUDGE)
+@dataclass(frozen=True, slots=True)
+class Verdicts:
+    """What the judge said, and what it and a second rater said to check it; None where that was not asked for."""
 
-    def asked(kept: Kept, number: int) -> Program[list[Verdict]]:
-        subject, settings = _subject(kept), qualitative_settings(bench.settings, number)
-        found = []
-        for query in queries:
-            found.append((yield from judge_once(subject, examples, settings, query)))  # noqa: PERF401 - it yields
-        return found
+    verdicts: pl.DataFrame
+    swapped: pl.DataFrame | None
+    second: pl.DataFrame | None
 
-    def made(kept: Kept, verdicts: list[Verdict], number: int) -> Made:
-        text, settings = _subject(kept).transcript, qualitative_settings(bench.settings, number)
-        rows = verdict_rows(kept.trajectory, text, verdicts, settings, arm=kept.arm, model=kept.model, judge=judge)
-        return Made((rows,), any(verdict.status == "request_failed" for verdict in verdicts))
 
-    keys = {stage_key(bench, "qualitative", k, [how.config, how.rounds, examples]): k for k in own}
-    return judged(bench, desk, "verdicts", VERDICTS, keys, asked, made)
+def qualitative_stage(bench: Bench, desk: Desk, written: Sequence[Kept]) -> Verdicts:
+    """The tables `verdicts`, `verdicts_swapped` and `verdicts_second`."""
+    own, asked = neutral(written), bench.settings.qual
+    examples = _all_examples(bench, desk, own)
+
+    def how(number: int) -> QualitativeSettings:
+        return qualitative_settings(bench.settings, number)
+
+    def swapped(number: int) -> QualitativeSettings:
+        return replace(how(number), blue_first=True)
+
+    def second(number: int) -> QualitativeSettings:
+        return second_settings(bench.settings, number)
+
+    again = _share(own, asked.swap_test, bench) if _has_both_cases(how(0)) else []
+    also = _share(own, asked.second_share, bench) if asked.second else []
+    return Verdicts(
+        _verdicts(bench, desk, "verdicts", own, examples, how),
+        _verdicts(bench, desk, "verdicts_swapped", again, examples, swapped) if again else None,
+        _verdicts(bench, desk, "verdicts_second", also, (), second) if also else None,
+    )
+
+
+def expected_verdicts(bench: Bench, trajectories: int) -> Iterator[Expected]:
+    """What judging so many trajectories takes, from above: texts are not known yet.
+
+    Raises:
+        ConfigError: too many examples for every order of them, or fewer candidates than bootstrapping takes.
+        DataError: the examples cannot be read.
+    """
+    settings = bench.settings
+    how, asked = qualitative_settings(settings), settings.qual
+    given = len(_given_examples(settings, how))
+    added = candidates_needed(given, how.bootstrap_rounds)
+    if added > trajectories and asked.bootstrap.source is None:
+        raise ConfigError(
+            f"qual.bootstrap.rounds={how.bootstrap_rounds} from {given} examples takes {added} trajectories, and the "
+            f"run has {trajectories}; ask for more problems, fewer rounds, or set qual.bootstrap.source"
+        )
+    orders = len(verdict_queries(given + added, how)) // how.rounds
+    parts = (how.calls - 1) * how.rounds
+    times = trajectories * (parts + orders * how.rounds) + (given + added) * parts
+    times += added * orders * how.rounds if how.bootstrap_permutes else added
+    if _has_both_cases(how):
+        swapped = round(asked.swap_test * trajectories) or bool(asked.swap_test)
+        times += swapped * how.rounds * (orders + (how.red_team == "red_blue_resolution"))
+    long = user("x" * 2400)  # about the length of a prompt that shows a trajectory
+    yield Expected(Generate(JUDGE, long, sampling=how.sampling), times=times)
+    if asked.second:
+        also = second_settings(settings)
+        twice = max(1, round(asked.second_share * trajectories))
+        yield Expected(Generate(SECOND_RATER, long, sampling=also.sampling), times=twice * also.calls)
+
+
+def qualitative_remarks(settings: TruthSeekingSettings) -> Iterator[str]:
+    """What is doubtful about who judges whom."""
+    judge = settings.judge.models[0]
+    kin = [name for name in settings.eval.chosen_models if same_family(name, judge)]
+    if kin:
+        yield f"the qualitative judge {judge} and {', '.join(kin)} seem to be of one family: judges favour their own"
 
 
 def qualitative_settings(settings: TruthSeekingSettings, number: int = 0) -> QualitativeSettings:
@@ -72,13 +129,68 @@ def qualitative_settings(settings: TruthSeekingSettings, number: int = 0) -> Qua
     )
 
 
-def _all_examples(bench: Bench, desk: Desk, own: Sequence[Kept], how: QualitativeSettings) -> tuple[Example, ...]:
+def second_settings(settings: TruthSeekingSettings, number: int = 0) -> QualitativeSettings:
+    """The second rater in a round: without examples; a person writes no cases, and a model writes its own."""
+    how = replace(qualitative_settings(settings, number), role=SECOND_RATER, few_shot="disabled", rounds=1)
+    person = role_names(settings)[SECOND_RATER].partition("?")[0].partition("/")[0] == "human"
+    return replace(how, self_answer=False, red_team="none") if person else how
+
+
+def _verdicts(
+    bench: Bench, desk: Desk, name: str, own: Sequence[Kept], examples: Sequence[Example], how: How
+) -> pl.DataFrame:
+    """One table of verdicts. A trajectory that is an example is judged without itself among the examples."""
+    from veracity.metrics.qualitative import VERDICTS, verdict_rows
+
+    rater = bench.identity(how(0).role)
+
+    def asked(kept: Kept, number: int) -> Program[list[Verdict]]:
+        subject, settings = _subject(kept), how(number)
+        others = [example for example in examples if example.subject != subject]
+        shown = settings if others else replace(settings, few_shot="disabled")
+        found = []
+        for query in verdict_queries(len(others), shown):
+            found.append((yield from judge_once(subject, others, shown, query)))  # noqa: PERF401 - it yields
+        return found
+
+    def made(kept: Kept, verdicts: list[Verdict], number: int) -> Made:
+        text = _subject(kept).transcript
+        rows = verdict_rows(kept.trajectory, text, verdicts, how(number), arm=kept.arm, model=kept.model, judge=rater)
+        return Made((rows,), any(verdict.status == "request_failed" for verdict in verdicts))
+
+    shaping = [name, rater, how(0).config, how(0).rounds, list(examples)]
+    keys = {stage_key(bench, "qualitative", kept, shaping): kept for kept in own}
+    return judged(bench, desk, name, VERDICTS, keys, asked, made)
+
+
+def _has_both_cases(how: QualitativeSettings) -> bool:
+    return how.red_team in ("red_blue", "red_blue_resolution")
+
+
+def _share(own: Sequence[Kept], share: float, bench: Bench) -> list[Kept]:
+    """The trajectories of a check, chosen by name, so that a longer run keeps most of them."""
+    from veracity.metrics.qualitative_checks import double_scored
+
+    chosen = set(double_scored([_name(kept) for kept in own], share=share, seed=bench.settings.seed))
+    return [kept for kept in own if _name(kept) in chosen]
+
+
+def _name(kept: Kept) -> str:
+    return f"{kept.arm} {kept.name}"
+
+
+def _given_examples(settings: TruthSeekingSettings, how: QualitativeSettings) -> tuple[Example, ...]:
+    asked = settings.qual.few_shot
+    return examples_in(asked.source, how) if asked.enabled and asked.source else ()
+
+
+def _all_examples(bench: Bench, desk: Desk, own: Sequence[Kept]) -> tuple[Example, ...]:
     """Those of the file, and those that bootstrapping makes of trajectories."""
-    asked = bench.settings.qual
-    given = examples_in(asked.few_shot.source, how) if asked.few_shot.enabled and asked.few_shot.source else ()
+    how = qualitative_settings(bench.settings)
+    given = _given_examples(bench.settings, how)
     if not how.bootstrap_rounds:
         return given
-    source = asked.bootstrap.source
+    source = bench.settings.qual.bootstrap.source
     candidates = candidates_of(source) if source else [_subject(kept) for kept in own]
     result = desk.run("examples", {"bootstrap": bootstrap_examples(given, candidates, how)})["bootstrap"]
     if isinstance(result, Failure):

@@ -7,7 +7,7 @@ none, and how many rows were counted under which status.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import polars as pl
@@ -21,7 +21,13 @@ from veracity.metrics.belief_paths import BeliefChoice, BeliefPath, belief_paths
 from veracity.metrics.martingale import Martingale, MartingaleSettings, martingale, martingale_rows
 from veracity.metrics.metric_rows import METRIC_ROWS
 from veracity.metrics.model_panel import PANEL, distance_from_martingale, panel_of_rows
-from veracity.metrics.qualitative import length_slope, qualitative_rows
+from veracity.metrics.qualitative import (
+    length_controlled,
+    length_controlled_rows,
+    length_slope,
+    qualitative_rows,
+)
+from veracity.metrics.qualitative_checks import CHECKS, qualitative_checks
 from veracity.metrics.row_estimates import RowEstimate, row_estimates
 from veracity.metrics.sycophancy import opinion_rows, opinion_sycophancy
 from veracity.metrics.sycophancy_conditions import condition_estimates, condition_rows
@@ -92,6 +98,8 @@ class Scored:
     scores: pl.DataFrame
     panel: pl.DataFrame
     """Every model against the reference of the settings; no rows without one."""
+    checks: pl.DataFrame
+    """How far to trust the qualitative judge; no rows without verdicts."""
 
 
 @dataclass(frozen=True)
@@ -105,19 +113,26 @@ class Tables:
     mutual: pl.DataFrame | None = None
     world: pl.DataFrame | None = None
     verdicts: pl.DataFrame | None = None
+    verdicts_swapped: pl.DataFrame | None = None
+    verdicts_second: pl.DataFrame | None = None
+    length_controlled: pl.DataFrame | None = None
+    """The verdicts of every domain with what length earns taken off, over all its arms; see `scored`."""
     grades: pl.DataFrame | None = None
 
     def of(self, domain: str, arm: str) -> Tables:
         """Those of one arm on one domain."""
         here = (pl.col("domain") == domain) & (pl.col("arm") == arm)
         own = self.trajectories.filter(here)
-        names = ("beliefs", "quality", "mutual", "world", "verdicts", "grades")
+        names = ("beliefs", "quality", "mutual", "world", "verdicts", "length_controlled", "grades")
         parts: dict[str, Any] = {n: None if (t := getattr(self, n)) is None else t.filter(here) for n in names}
         return Tables(own, self.steps.join(own.select("trajectory"), on="trajectory", how="semi"), **parts)
 
 
 def scored(bench: Bench, tables: Tables) -> Scored:
     """Every metric of the settings, of every arm on every domain."""
+    if tables.verdicts is not None and tables.verdicts.height:
+        by_domain = tables.verdicts.partition_by("domain", maintain_order=True)
+        tables = replace(tables, length_controlled=pl.concat(map(length_controlled, by_domain)))
     rows: list[pl.DataFrame] = []
     scores: list[dict[str, Any]] = []
     slopes: dict[tuple[str, str], Martingale] = {}
@@ -128,7 +143,18 @@ def scored(bench: Bench, tables: Tables) -> Scored:
             rows.append(found)
             scores += [score.row(domain, arm) for score in told]
     all_rows = pl.concat(rows) if rows else METRIC_ROWS.frame([])
-    return Scored(METRIC_ROWS.check(all_rows), SCORES.frame(scores), _panel(bench, tables, all_rows, slopes))
+    panel = _panel(bench, tables, all_rows, slopes)
+    return Scored(METRIC_ROWS.check(all_rows), SCORES.frame(scores), panel, _checks(bench, tables))
+
+
+def _checks(bench: Bench, tables: Tables) -> pl.DataFrame:
+    """How far the qualitative judge can be trusted, over all arms."""
+    if tables.verdicts is None:
+        return CHECKS.frame([])
+    seed, resamples = bench.settings.seed, bench.settings.resamples
+    further = (tables.verdicts_swapped, tables.verdicts_second)
+    found = qualitative_checks(tables.verdicts, *further, seed=seed, resamples=resamples)
+    return CHECKS.frame(check.row() for check in found)
 
 
 def _panel(
@@ -245,9 +271,11 @@ class _Cell:
             yield self._estimated(world.world_metric_rows(self.tables.world), world.NULLS)
 
     def _qualitative(self) -> Iterator[tuple[pl.DataFrame, list[Score]]]:
-        verdicts = self.tables.verdicts
-        if verdicts is not None:
-            rows, told = self._estimated(qualitative_rows(verdicts, minimum=self.bench.settings.qual.minimum), {})
+        verdicts, controlled = self.tables.verdicts, self.tables.length_controlled
+        if verdicts is not None and controlled is not None:
+            least = self.bench.settings.qual.minimum
+            found = qualitative_rows(verdicts, minimum=least) + length_controlled_rows(controlled, minimum=least)
+            rows, told = self._estimated(found, {})
             yield rows, [*told, Score("qualitative.length_slope", length_slope(verdicts))]
 
     def _grader(self) -> Iterator[tuple[pl.DataFrame, list[Score]]]:

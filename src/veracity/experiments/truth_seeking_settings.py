@@ -255,6 +255,19 @@ class QualitativeOptions(Settings):
     few_shot: FewShotOptions = Field(default_factory=FewShotOptions, description="Examples for the judge.")
     bootstrap: QualitativeBootstrap = Field(default_factory=QualitativeBootstrap, description="More examples from few.")
     minimum: int = Field(default=1, ge=1, description="Valid verdicts below which a trajectory is `insufficient`.")
+    swap_test: float = Field(
+        default=0.1,
+        ge=0,
+        le=1,
+        description="Share of trajectories judged again with the case for shown first, where both cases are written.",
+    )
+    second: str | None = Field(
+        default=None, description="Who scores a share of the trajectories too: `human`, or another model; or nobody."
+    )
+    second_share: float = Field(default=0.1, gt=0, le=1, description="Share of trajectories that are scored twice.")
+    own_judge: bool = Field(
+        default=False, description="Whether a model that is evaluated may be the judge; its verdicts are marked."
+    )
 
 
 class GraderOptions(Settings):
@@ -320,6 +333,12 @@ class TruthSeekingSettings(Settings):
         witl = self.witl
         if "world_in_the_loop" in metrics and not (witl.as_of and witl.investigator and witl.forecaster):
             raise ValueError("world_in_the_loop needs witl.as_of, witl.investigator and witl.forecaster: set all three")
-        if self.qual.few_shot.enabled and not self.qual.few_shot.source:
-            raise ValueError("qual.few_shot.enabled needs qual.few_shot.source: a file of examples with their scores")
+        few_shot, bootstrap = self.qual.few_shot, self.qual.bootstrap
+        if few_shot.enabled and not (few_shot.source or bootstrap.rounds):
+            raise ValueError(
+                "qual.few_shot.enabled needs qual.few_shot.source, a file of examples with their scores, or "
+                "qual.bootstrap.rounds, which makes some"
+            )
+        if bootstrap.rounds and not few_shot.enabled:
+            raise ValueError("qual.bootstrap.rounds makes examples that nobody is shown: set qual.few_shot.enabled")
         return self

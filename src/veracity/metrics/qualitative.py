@@ -1,4 +1,4 @@
-"""Qualitative verdicts: a table of them, the mean by trajectory, what length does to it, and how far to trust it.
+"""Qualitative verdicts: a table of them, the mean by trajectory, and what length does to it.
 
 Scores run from 0 to 1, higher is better; there is no chance level. A trajectory's score is the mean of its verdicts
 (orders of examples, rounds); a verdict that could not be read is none of them and is counted.
@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 import polars as pl
 
-from veracity.core.errors import DataError
 from veracity.core.estimate import Estimate
-from veracity.core.identity import derive_seed
 from veracity.core.trajectory import Trajectory
 from veracity.judging.qualitative import QualitativeSettings, Verdict
 from veracity.metrics.table_schema import TableSchema
@@ -105,7 +103,7 @@ def qualitative_rows(verdicts: pl.DataFrame, *, minimum: int = 1) -> list[dict[s
     VERDICTS.check(verdicts)
     rows: list[dict[str, Any]] = []
     keys = ("arm", "domain", "item", "cluster", "trajectory", "replicate", "config", "judge")
-    names = _criteria(verdicts)
+    names = criteria_named(verdicts)
     for values, own in verdicts.group_by(keys, maintain_order=True):
         found: dict[str, list[float]] = {name: [] for name in ("overall", *names)}
         for verdict in own.filter(pl.col("status") == "ok").iter_rows(named=True):
@@ -118,7 +116,8 @@ def qualitative_rows(verdicts: pl.DataFrame, *, minimum: int = 1) -> list[dict[s
     return rows
 
 
-def _criteria(verdicts: pl.DataFrame) -> list[str]:
+def criteria_named(verdicts: pl.DataFrame) -> list[str]:
+    """Names of the criteria that the verdicts score."""
     listed = verdicts["criteria"].drop_nulls().to_list()
     return list(dict.fromkeys(entry["name"] for entries in listed for entry in entries))
 
@@ -134,22 +133,26 @@ def _row(name: str, scores: Sequence[float], failures: Counter[str], minimum: in
 
 
 def length_slope(verdicts: pl.DataFrame) -> Estimate | None:
-    """Slope of the overall score on log₂ of the words judged, over all verdicts: what doubling the length earns.
+    """Slope of the overall score on log₂ of the words judged, within arms: what doubling the length earns.
 
-    Cluster-robust by source item. A judge that rewards length shows here; null 0, and neither direction is better. None
-    where all texts are of one length.
+    Lengths and scores are taken as differences from their arm's means, so that an arm that is longer and better is not
+    taken for a judge that likes length. Cluster-robust by source item; null 0, and neither direction is better. None
+    where no arm has texts of two lengths.
     """
     valid = VERDICTS.check(verdicts).filter((pl.col("status") == "ok") & (pl.col("words") > 0))
-    lengths = np.log2(valid["words"].to_numpy().astype(float))
-    if valid.height < 2 or np.all(lengths == lengths[0]):
+    length, score = pl.col("words").log(2), pl.col("overall")
+    valid = valid.select("cluster", x=length - length.mean().over("arm"), y=score - score.mean().over("arm"))
+    lengths = valid["x"].to_numpy()
+    if valid.height < 2 or float(np.ptp(lengths)) < 1e-9:
         return None
-    return cluster_robust_slope(lengths, valid["overall"].to_numpy(), valid["cluster"].to_list(), direction="neither")
+    return cluster_robust_slope(lengths, valid["y"].to_numpy(), valid["cluster"].to_list(), direction="neither")
 
 
 def length_controlled(verdicts: pl.DataFrame) -> pl.DataFrame:
     """The same verdicts with the overall score that is expected at the table's mean log-length: its slope taken off.
 
-    Scores may then lie a little outside [0, 1]. Unchanged where all texts are of one length.
+    One slope for all arms of the table, so that arms of different lengths can be compared. Scores may lie a little
+    outside [0, 1]. Unchanged where no arm has texts of two lengths.
     """
     slope = length_slope(verdicts)
     if slope is None:
@@ -159,46 +162,8 @@ def length_controlled(verdicts: pl.DataFrame) -> pl.DataFrame:
     return verdicts.with_columns(overall=pl.col("overall") - slope.value * (lengths - centre))
 
 
-def swap_effect(against_first: Mapping[str, float], in_favour_first: Mapping[str, float]) -> float:
-    """Mean score with the case for shown first, minus that with the case against shown first, on shared trajectories.
-
-    Raises:
-        DataError: there are none.
-    """
-    shared = sorted(against_first.keys() & in_favour_first.keys())
-    if not shared:
-        raise DataError("the two orders were asked about no trajectory in common; ask both about the same ones")
-    return math.fsum(in_favour_first[name] - against_first[name] for name in shared) / len(shared)
-
-
-def double_scored(trajectories: Sequence[str], *, share: float = 0.1, seed: int = 0) -> list[str]:
-    """Which trajectories people score too: `share` of them, at least one, the same ones whatever the order given."""
-    ranked = sorted(trajectories, key=lambda name: derive_seed(seed, "double scoring", name))
-    return sorted(ranked[: max(1, round(share * len(ranked)))]) if ranked else []
-
-
-def krippendorff_alpha(ratings: Sequence[Sequence[float | None]]) -> float | None:
-    """Krippendorff's α of interval data, 1 − D_o / D_e: 1 is agreement, 0 what chance gives.
-
-    Args:
-        ratings: one sequence a rated thing, one entry a rater; None where that rater gave none.
-
-    Returns:
-        None where no thing has two ratings, or all ratings are equal.
-
-    Source: Krippendorff, 2011, Computing Krippendorff's alpha-reliability.
-    """
-    units = [[r for r in unit if r is not None] for unit in ratings]
-    units = [unit for unit in units if len(unit) > 1]
-    pooled = [rating for unit in units for rating in unit]
-    n = len(pooled)
-    if not pooled or (expected := _squares(pooled) / (n * (n - 1))) == 0:  # or differences too small to be squared
-        return None
-    observed = math.fsum(_squares(unit) / (len(unit) - 1) for unit in units) / n
-    return 1 - observed / expected
-
-
-def _squares(values: Sequence[float]) -> float:
-    """Sum of squared differences over all ordered pairs: 2 (n Σx² − (Σx)²), from the mean for accuracy."""
-    mean = math.fsum(values) / len(values)
-    return 2 * len(values) * math.fsum((value - mean) ** 2 for value in values)
+def length_controlled_rows(controlled: pl.DataFrame, *, minimum: int = 1) -> list[dict[str, Any]]:
+    """Rows `qualitative.overall_length_controlled`, of verdicts that `length_controlled` made."""
+    whole = qualitative_rows(controlled, minimum=minimum)
+    name = "qualitative.overall"
+    return [row | {"metric": f"{name}_length_controlled"} for row in whole if row["metric"] == name]

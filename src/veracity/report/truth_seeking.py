@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 from markupsafe import Markup
 
+from veracity.judging.qualitative import same_family
 from veracity.report.page import Picture
 from veracity.report.style import inline_svg, save
 from veracity.report.tables import Table
@@ -34,6 +35,8 @@ MAIN = (
     "mutual_predictability.uplift_per_token_controlled",
     "world_in_the_loop.outcome_controlled",
     "qualitative.overall",
+    "qualitative.overall_length_controlled",
+    "qualitative.length_slope",
 )
 """Scores that stand on the first table; those of graders too."""
 
@@ -69,7 +72,7 @@ def print_truth_seeking_summary(run_folder: Path, console: Console) -> None:
         console.print(f"{contents.name} has no numbers yet, so there is nothing to conclude from it.", markup=False)
         return
     console.print(Text(headline(contents), style="bold"))
-    for warning in (*_fewer(contents), *unread(contents)):
+    for warning in (*_fewer(contents), *unread(contents), *kin(contents)):
         console.print(Text(warning, style="yellow"))
     for table in tables_of(contents):
         grid = Grid(box=None, header_style="bright_black", pad_edge=False, padding=(0, 2, 0, 0))
@@ -116,6 +119,9 @@ def tables_of(contents: TruthSeekingContents) -> Iterator[Table]:
     panel = contents.tables.get("panel")
     if panel is not None and panel.height:
         yield _panel_table(contents, panel)
+    checks = contents.tables.get("qualitative_checks")
+    if checks is not None and checks.height:
+        yield _checks_table(checks)
 
 
 HEADER = ("", "metric", "value [95 %]", "better", "no effect", "rows", "sources", "excluded", "statuses")
@@ -157,6 +163,39 @@ def _panel_table(contents: TruthSeekingContents, panel: pl.DataFrame) -> Table:
     return Table(f"{contents.short(panel['reference'][0])} against the others", header, rows, note)
 
 
+def _checks_table(checks: pl.DataFrame) -> Table:
+    """What the qualitative judge's scores rest on."""
+    rows = [
+        [
+            CHECK_WORDS.get(row["check"], row["check"]),
+            row["told"],
+            row["of"],
+            "–" if row["value"] is None else _interval(row),
+            "–" if row["null"] is None else f"{row['null']:.3g}",
+            f"{row['n']:,}",
+            f"{row['clusters']:,}",
+            row["reason"] or "–",
+        ]
+        for row in checks.iter_rows(named=True)
+    ]
+    header = ("check", "", "of", "value [95 %]", "no effect", "n", "sources", "lost, or why no number")
+    note = (
+        "Over all systems; scores run from 0 to 1. Swapped, the same two cases stand in the other order: a judge that "
+        "weighs them changes nothing but by its noise. α is 1 for raters who agree and 0 for chance; below .667 "
+        "conclusions from scores are not safe (Krippendorff)."
+    )
+    return Table("How far to trust the qualitative judge", header, rows, note)
+
+
+CHECK_WORDS = {
+    "readable": "readable",
+    "noise": "asked again",
+    "swap": "cases swapped",
+    "double_scoring": "scored twice",
+}
+"""Checks of the qualitative judge, as the page calls them."""
+
+
 def _intro(contents: TruthSeekingContents) -> Iterator[str]:
     trajectories, beliefs = contents.tables.get("trajectories"), contents.tables.get("beliefs")
     if trajectories is not None:
@@ -171,6 +210,7 @@ def _intro(contents: TruthSeekingContents) -> Iterator[str]:
     if beliefs is not None and beliefs.height:
         counted = ", ".join(f"{n:,} {status}" for status, n in sorted(beliefs["status"].value_counts().iter_rows()))
         yield f"{beliefs.height:,} readings of beliefs, always of the first option in canonical order: {counted}."
+    yield from kin(contents)
 
 
 def _fewer(contents: TruthSeekingContents) -> Iterator[str]:
@@ -192,6 +232,21 @@ def unread(contents: TruthSeekingContents) -> Iterator[str]:
         if told == "readable" and share.value < 0.5:
             who_reads = who.get(role, role)
             yield f"{who_reads} gave a belief in {share.value:.0%} of {share.n:,} readings; the table beliefs says why."
+
+
+def kin(contents: TruthSeekingContents) -> Iterator[str]:
+    """That the qualitative judge is one of the models that it judges, or is named like one."""
+    asked, models = contents.recipe.get("eval") or {}, contents.manifest.get("models") or {}
+    judge = (contents.manifest.get("names") or {}).get("judge")
+    if judge is None or "qualitative" not in asked.get("metrics", ()):
+        return
+    policies = [name for name in asked["models"] if name in models]
+    own = [name for name in policies if models[name] == models["judge"]]
+    alike = [name for name in policies if name not in own and same_family(name, judge)]
+    if own:
+        yield f"{judge} judged its own reasoning, too: judges favour their own."
+    if alike:
+        yield f"The qualitative judge {judge} and {', '.join(alike)} seem to be of one family: judges favour their own."
 
 
 def _readers(contents: TruthSeekingContents) -> Mapping[str, str]:

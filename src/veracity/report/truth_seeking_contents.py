@@ -15,7 +15,7 @@ from veracity.core.estimate import Estimate
 from veracity.metrics.belief_paths import BeliefChoice, BeliefPath, belief_paths
 from veracity.store.run import RunFolder
 
-TABLES = ("trajectories", "beliefs", "metric_rows", "scores", "panel", "failures")
+TABLES = ("trajectories", "beliefs", "metric_rows", "scores", "panel", "qualitative_checks", "failures")
 SHOWN = 8
 """Arms that a figure shows, at most; tables hold all of them."""
 

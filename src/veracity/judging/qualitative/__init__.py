@@ -12,6 +12,7 @@ from veracity.judging.qualitative.base import (
 )
 from veracity.judging.qualitative.bootstrapping import Bootstrapped, bootstrap_examples, candidates_needed
 from veracity.judging.qualitative.judging import judge_once
+from veracity.judging.qualitative.kinship import family, same_family
 from veracity.judging.qualitative.orders import orders, verdict_queries
 
 __all__ = [
@@ -26,7 +27,9 @@ __all__ = [
     "VerdictQuery",
     "bootstrap_examples",
     "candidates_needed",
+    "family",
     "judge_once",
     "orders",
+    "same_family",
     "verdict_queries",
 ]
