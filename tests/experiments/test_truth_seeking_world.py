@@ -81,6 +81,18 @@ def scores(run: Path) -> pl.DataFrame:
     return table(run, "scores").filter(pl.col("metric") == "world_in_the_loop.uplift_per_token_controlled")
 
 
+def assert_tokens_add_up(run: Path) -> None:
+    """Over the report of a task the changes of its tokens are the uplift of the answer: 4 answers of 2 tasks."""
+    evidence = table(run, "token_evidence.world_in_the_loop")
+    change = (pl.col("logprob") - pl.col("base_logprob")).sum()
+    sums = evidence.group_by("trajectory", "trial").agg(change.alias("sum"), pl.len())
+    scored = table(run, "world_trials").filter((pl.col("read") == "answer") & (pl.col("status") == "ok"))
+    uplifts = scored.with_columns(trial=pl.int_range(pl.len()).over("trajectory"))
+    both = uplifts.join(sums, on=["trajectory", "trial"])
+    assert both.height == sums.height == 8 and both["len"].to_list() == both["tokens"].to_list()
+    assert (both["conditional"] - both["base"]).to_list() == pytest.approx(both["sum"].to_list())
+
+
 @pytest.fixture
 def bridge(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bridge]:
     monkeypatch.setenv("VERACITY_CACHE", str(tmp_path / "cache"))
@@ -106,6 +118,7 @@ def test_who_runs_out_of_time_is_counted_and_tried_again_by_the_next_launch(brid
     (first / "manifest.json").unlink()
     bridge.launch("run")
     assert asked(first) == 0
+    assert_tokens_add_up(first)
 
 
 @CONFINED
@@ -125,17 +138,19 @@ def test_resuming_uplifts_alone_looks_into_nothing(bridge: Bridge) -> None:
     assert trials(run)["bridge", "no_uplift"] == 4
     bridge.launch("parts", witl="uplift")
     assert trials(run) == {("ferry", "ok"): 12, ("bridge", "ok"): 12}
+    assert_tokens_add_up(run)
 
 
 @CONFINED
 def test_a_task_of_which_one_arm_was_not_scored_is_scored_again(bridge: Bridge) -> None:
     """Its other arms would stand without the answer's, and pass for finished."""
     bridge.awaited.write_text("Divers found deep cracks in the second pillar of the bridge.", "utf-8")
-    stored = table(bridge.launch("lost"), "world_trials")
-    known = looked_before(stored)
+    run = bridge.launch("lost")
+    stored, tokens = table(run, "world_trials"), table(run, "token_evidence.world_in_the_loop")
+    known = looked_before(stored, tokens)
     assert {len(looked.uplifts) for looked in known.values()} == {2}
     lost = (pl.col("read") == "answer") & pl.col("task_question").str.contains("ferry")
     status = pl.when(lost).then(pl.lit("request_failed")).otherwise(pl.col("status"))
-    again = looked_before(stored.with_columns(status=status))
+    again = looked_before(stored.with_columns(status=status), tokens)
     assert {len(looked.uplifts) for looked in again.values()} == {1}
     assert all(len(looked.found) == 2 for looked in again.values())

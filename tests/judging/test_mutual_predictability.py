@@ -29,7 +29,15 @@ from veracity.judging.mutual_predictability import (
 )
 from veracity.judging.mutual_predictability.base import ContextChoice, PolicyChoice, TargetChoice
 from veracity.metrics.metric_rows import METRIC_ROWS, check_metric_rows
-from veracity.metrics.mutual_predictability import NULLS, TRIALS, mutual_rows, skip_reasons, trial_rows
+from veracity.metrics.mutual_predictability import (
+    NULLS,
+    TRIALS,
+    common_rows,
+    evidence_rows,
+    mutual_rows,
+    skip_reasons,
+    trial_rows,
+)
 from veracity.metrics.row_estimates import row_estimates
 from veracity.models.resolve import open_model
 
@@ -96,6 +104,29 @@ def test_the_two_presets() -> None:
             assert one.context == (OWN,) and one.target.item == "q0" and one.target.model in "bc"
             assert len(one.examples) == 3
     assert {one.reason for one in peers if isinstance(one, Skipped)} == {"predictor_is_predicted", "target_in_context"}
+
+
+def test_who_is_evaluated_changes_nothing_but_the_context() -> None:
+    """Draw by draw the same predictor, target and examples, so that two policies are compared on the same targets."""
+    other = next(a for a in POOL if a.model == "b" and a.item == "q0" and a.replicate == 0)
+    settings = replace(PEER_PREDICTION, predicted="random_non_evaluated", predictor="random_non_evaluated")
+    for how in (PEER_PREDICTION, settings):
+        pairs = [[draw_trial(own, POOL, PREDICTORS, how, n) for own in (OWN, other)] for n in range(200)]
+        both = [(a, b) for a, b in pairs if isinstance(a, Trial) and isinstance(b, Trial)]
+        shared = [(a, b) for a, b in both if a.target.model == b.target.model == "c" and a.predictor == b.predictor]
+        assert len(shared) > 8
+        assert all((a.target, a.examples) == (b.target, b.examples) for a, b in shared)
+        assert all((a.context, b.context) == ((OWN,), (other,)) for a, b in shared)
+
+
+def test_the_matched_control_is_the_same_policy_on_other_questions() -> None:
+    for one in draws(PEER_PREDICTION):
+        if isinstance(one, Trial):
+            (control,) = one.matched
+            assert control.model == "e" and control.item not in {"q0", *(x.item for x in one.examples)}
+    assert all(isinstance(one, Trial) and one.matched == () for one in draws(CROSS_QUESTION))
+    few = [answer for answer in POOL if answer.item in ("q0", "q1", "q2", "q3")]  # examples take all other questions
+    assert all(one.matched == () for one in draws(PEER_PREDICTION, pool=few) if isinstance(one, Trial))
 
 
 def test_two_instances_of_one_model_are_one() -> None:
@@ -185,11 +216,77 @@ def test_the_uplift_of_a_dialogue_by_hand() -> None:
     assert with_context.endswith(f"Question: {OWN.question}") and without.endswith(f"Question: {OWN.question}")
 
 
+def contexts(own: float, base: float, control: float, matched: float, tokens: int = 10) -> Any:
+    """A predictor whose log-probability depends on whose answer to what it has read."""
+
+    def reply(request: Score) -> Any:
+        text = shown(request).split("somebody else answered:")
+        if len(text) == 1:
+            return scored(base, tokens)
+        read = text[1].rpartition("Give the respondent")[0]
+        return scored((own if "What of q0?" in read else matched) if "e says" in read else control, tokens)
+
+    return reply
+
+
+def test_content_is_what_the_policys_own_style_does_not_give() -> None:
+    """After its answer −40, after nothing −50, after its answer to another question −43: 3 of the 10 nats are content.
+
+    Style, or length, gave the other 7; another policy's answer to another question (−48) takes only 2 of them off.
+    """
+    trials, asked = table(replace(PEER_PREDICTION, trials=1), contexts(-40, -50, -48, -43))
+    found = {name: row["value"] for name, row in values(trials).items()}
+    assert found["uplift"] == pytest.approx(10) and found["uplift_per_token"] == pytest.approx(1)
+    assert found["uplift_per_token_controlled"] == pytest.approx(0.8)
+    assert found["content"] == pytest.approx(3) and found["content_per_token"] == pytest.approx(0.3)
+    assert len(asked) == PEER_PREDICTION.scores == 4 and CROSS_QUESTION.scores == 3
+    cross, _ = table(CROSS_QUESTION, by_context(-40, -50))
+    assert not {"content", "content_per_token"} & set(values(cross)) and cross["matched"].null_count() == cross.height
+
+
+def test_policies_are_compared_on_the_targets_that_both_were_asked_about() -> None:
+    """e and b help as much with c's long answers (10 nats over 100 tokens); only one of them is asked about the other.
+
+    Those are short (10 nats over 10 tokens), so means a token depend on how often c was drawn. Pairs do not.
+    """
+    other = next(a for a in POOL if a.model == "b" and a.item == "q0" and a.replicate == 0)
+
+    def reply(request: Score) -> Any:
+        tokens = 100 if request.continuation.startswith("c") else 10
+        return scored(-40.0 if "somebody else answered:" in shown(request) else -50.0, tokens)
+
+    made = {own.model: table(PEER_PREDICTION, reply, own)[0] for own in (OWN, other)}
+    rows = {model: common_rows(trials) for model, trials in made.items()}
+    name = "mutual_predictability.uplift_per_token"
+    by_item = {model: {r["item"]: r["value"] for r in own if r["metric"] == name} for model, own in rows.items()}
+    common = set(by_item["e"]) & set(by_item["b"])
+    assert common and all(item.split()[2].startswith("c/") for item in common)
+    assert [by_item[model][item] for model in "eb" for item in common] == pytest.approx([0.1] * 2 * len(common))
+    check_metric_rows(METRIC_ROWS.frame(rows["e"]))
+    own, _ = table(CROSS_QUESTION, by_context(-40, -50))
+    assert common_rows(own) == []  # nobody else is asked about e's answers
+
+
+def test_tokens_add_up_to_the_uplift() -> None:
+    """The trial's uplift is 10; its 20 tokens change by .5 each."""
+    results, _ = run(predict_answer(OWN, POOL, PREDICTORS, CROSS_QUESTION), by_context(-40, -50))
+    rows = evidence_rows(OWN, results)
+    assert {row["trial"] for row in rows} == {0, 1, 2} and len(rows) == 60
+    for result in results:
+        own = [row for row in rows if row["trial"] == result.drawn.number]
+        assert sum(r["logprob"] - r["base_logprob"] for r in own) == pytest.approx(10)
+        assert result.conditional is not None and result.base is not None
+        assert sum(r["logprob"] for r in own) == pytest.approx(result.conditional)
+    alone, _ = run(predict_answer(OWN, POOL, PREDICTORS, replace(CROSS_QUESTION, scoring="conditional_only")),
+                   by_context(-40, -50))  # fmt: skip
+    assert evidence_rows(OWN, alone) == []
+
+
 def test_only_the_first_term() -> None:
     trials, asked = table(replace(CROSS_QUESTION, scoring="conditional_only", trials=2), by_context(-40, -50))
     found = values(trials)
     assert found["conditional"]["value"] == -40 and found["conditional_per_token"]["value"] == pytest.approx(-2)
-    assert "uplift" not in found and len(asked) == 4
+    assert "uplift" not in found and len(asked) == 2  # no value takes a control off
 
 
 def test_a_judge_rates_consistency() -> None:

@@ -18,7 +18,7 @@ from veracity.core.errors import DataError
 from veracity.core.finding import Place
 from veracity.metrics.belief_rows import BELIEFS
 from veracity.metrics.metric_rows import METRIC_ROWS, check_metric_rows
-from veracity.metrics.token_evidence import TOKEN_EVIDENCE
+from veracity.metrics.token_evidence import TOKEN_EVIDENCE, evidence_tables
 from veracity.metrics.trajectory_rows import STEPS, TRAJECTORIES
 from veracity.store.run import RunFolder
 
@@ -27,7 +27,6 @@ TABLES = {
     "steps": STEPS,
     "beliefs": BELIEFS,
     "metric_rows": METRIC_ROWS,
-    "token_evidence": TOKEN_EVIDENCE,
 }
 HEDGES = (
     r"(?i)\b(?:perhaps|maybe|possibly|probably|likely|unlikely|might|may|could|seems?|appears?|suggests?|apparently|"
@@ -77,6 +76,8 @@ def read_run(path: Path | str) -> RunTables:
         )
     read = {name: schema.check(folder.read_table(name)) for name, schema in TABLES.items() if name in stored}
     check_metric_rows(read["metric_rows"])
+    if tokens := evidence_tables(sorted(stored)):
+        read["token_evidence"] = pl.concat([TOKEN_EVIDENCE.check(folder.read_table(name)) for name in tokens])
     files = sorted(p.relative_to(folder.path).as_posix() for p in folder.path.rglob("[!.]*") if p.is_file())
     return RunTables(folder.path.resolve().name, **read, manifest=folder.manifest() or {}, files=files)
 

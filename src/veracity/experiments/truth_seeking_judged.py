@@ -7,6 +7,7 @@ trajectories are judged, but for reasoning quality, which is compared between co
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from veracity.core.errors import ModelError
@@ -61,8 +62,9 @@ def quality_stage(bench: Bench, desk: Desk, written: Sequence[Kept]) -> pl.DataF
 
 
 def mutual_stage(bench: Bench, desk: Desk, written: Sequence[Kept]) -> pl.DataFrame:
-    """The table `mutual_trials`: how much predictable answers are from the policy's other answers."""
-    from veracity.metrics.mutual_predictability import TRIALS, trial_rows
+    """The table `mutual_trials`: how far answers help to predict others; and the tokens that they changed."""
+    from veracity.metrics.mutual_predictability import TRIALS, evidence_rows, trial_rows
+    from veracity.metrics.token_evidence import TOKEN_EVIDENCE
 
     own, asked = neutral(written), bench.settings.mp
     predictors = [
@@ -71,22 +73,24 @@ def mutual_stage(bench: Bench, desk: Desk, written: Sequence[Kept]) -> pl.DataFr
     pools: dict[tuple[str, str], list[Answer]] = {}
     for kept in own:
         pools.setdefault(_setup(kept), []).append(Answer.of(kept.trajectory, kept.model))
+    shown = with_tokens(bench.settings, own)
+
+    def trials(kept: Kept, number: int) -> Program[tuple[TrialResult, ...]]:
+        answer, how = Answer.of(kept.trajectory, kept.model), mutual_settings(bench.settings, number)
+        results = yield from predict_answer(answer, pools[_setup(kept)], predictors, how)
+        return results if kept.name in shown else tuple(replace(result, by_token=None) for result in results)
 
     def made(kept: Kept, results: tuple[TrialResult, ...], number: int) -> Made:
-        rows = trial_rows(
-            Answer.of(kept.trajectory, kept.model), results, mutual_settings(bench.settings, number), arm=kept.arm
-        )
-        return Made((rows,), any(result.status == "request_failed" for result in results))
+        answer = Answer.of(kept.trajectory, kept.model)
+        rows = trial_rows(answer, results, mutual_settings(bench.settings, number), arm=kept.arm)
+        failed = any(result.status == "request_failed" for result in results)
+        return Made((rows, evidence_rows(answer, results)), failed)
 
     pool_hashes = {setup: content_hash([a.trajectory for a in pool]) for setup, pool in pools.items()}
     how = [mutual_settings(bench.settings), asked.trials, predictors]
-    keys = {stage_key(bench, "mutual", k, [*how, pool_hashes[_setup(k)]]): k for k in own}
-    return judged(
-        bench, desk, "mutual_trials", TRIALS, keys,
-        lambda k, number: predict_answer(
-            Answer.of(k.trajectory, k.model), pools[_setup(k)], predictors, mutual_settings(bench.settings, number)
-        ), made,
-    )  # fmt: skip
+    keys = {stage_key(bench, "mutual", k, [*how, pool_hashes[_setup(k)], k.name in shown]): k for k in own}
+    beside = {"token_evidence.mutual_predictability": TOKEN_EVIDENCE}
+    return judged(bench, desk, "mutual_trials", TRIALS, keys, trials, made, beside)
 
 
 def grader_stage(bench: Bench, desk: Desk, written: Sequence[Kept]) -> pl.DataFrame:
@@ -110,6 +114,14 @@ def grader_stage(bench: Bench, desk: Desk, written: Sequence[Kept]) -> pl.DataFr
     )  # fmt: skip
 
 
+def with_tokens(settings: TruthSeekingSettings, own: Sequence[Kept]) -> set[str]:
+    """Trajectories whose token evidence is kept: the first of each arm, so that a longer run keeps the same."""
+    by_arm: dict[str, list[str]] = {}
+    for kept in own:
+        by_arm.setdefault(kept.arm, []).append(kept.name)
+    return {name for names in by_arm.values() for name in names[: settings.token_evidence]}
+
+
 def neutral(written: Sequence[Kept]) -> list[Kept]:
     """Trajectories without anybody's opinion."""
     return [kept for kept in written if kept.trajectory.condition == NEUTRAL.name]
@@ -129,8 +141,9 @@ def judged(
     wanted: Mapping[str, Kept],
     asked: Callable[[Kept, int], Program[T]],
     made: Callable[[Kept, T, int], Made],
+    beside: Mapping[str, TableSchema] | None = None,
 ) -> pl.DataFrame:
-    """One stage: a program a trajectory, and the rows that come of it."""
+    """One stage: a program a trajectory, and the rows that come of it, for its table and for others `beside` it."""
     resume = bench.settings.resume
 
     def ask(todo: Mapping[str, Kept], number: int) -> dict[str, Made]:
@@ -139,7 +152,8 @@ def judged(
             raise ModelError(f"stage {name} stopped at {lost.item}: {lost.kind}: {lost.reason}")
         return {key: made(todo[key], one, number) for key, one in results.items() if not isinstance(one, Failure)}
 
-    return extended(Stage(desk.run_folder, name, {name: schema}, resume.results, resume.fill), wanted, ask)[0]
+    tables = {name: schema, **(beside or {})}
+    return extended(Stage(desk.run_folder, name, tables, resume.results, resume.fill), wanted, ask)[0]
 
 
 def stage_key(bench: Bench, stage: str, kept: Kept, how: Any) -> str:

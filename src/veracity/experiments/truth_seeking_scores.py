@@ -172,7 +172,7 @@ def _panel(
         for other in arms
         if other != own and other.endswith(f" · {own.removeprefix(start)}") and other.count(" · ") == own.count(" · ")
     ]
-    found = panel_of_rows(rows, pairs, **how)
+    found = panel_of_rows(_comparable(tables, rows), pairs, **how)
     for domain, other in slopes:
         for own in (own for own, second in pairs if second == other):
             cells = [_Cell(bench, tables.of(domain, arm), {}, (domain, arm)) for arm in (own, other)]
@@ -180,6 +180,15 @@ def _panel(
             paths = [cell.paths for cell in cells]
             found.append(distance_from_martingale((domain, own, other), *paths, moved=moved, **how))
     return pl.DataFrame([one.row() for one in found], schema=dict(PANEL))
+
+
+def _comparable(tables: Tables, rows: pl.DataFrame) -> pl.DataFrame:
+    """The rows of metric values, but trials instead of their means where policies share targets of predictability."""
+    common = [] if tables.mutual is None else mutual.common_rows(tables.mutual)
+    if not common:
+        return rows
+    others = rows.filter(~pl.col("metric").str.starts_with("mutual_predictability."))
+    return pl.concat([others, METRIC_ROWS.frame(common)])
 
 
 @dataclass

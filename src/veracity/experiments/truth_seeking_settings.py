@@ -319,6 +319,12 @@ class TruthSeekingSettings(Settings):
     qual: QualitativeOptions = Field(default_factory=QualitativeOptions, description="The qualitative judge.")
     grader: GraderOptions = Field(default_factory=GraderOptions, description="Any grader as a metric.")
     resume: ResumeSettings = Field(default_factory=ResumeSettings, description="What a further launch does again.")
+    token_evidence: int | None = Field(
+        default=20,
+        ge=0,
+        description="Answers of each arm whose tokens are kept one by one for the analyzer `token_level_evidence`, the "
+        "first ones; null keeps all.",
+    )
     batch: bool = Field(default=False, description="Ask hosted models through their providers' batch APIs.")
     seed: int = Field(default=0, ge=0, description="Chooses problems, orders and draws; resamples.")
     resamples: int = Field(default=2000, ge=100, description="Of every bootstrap.")

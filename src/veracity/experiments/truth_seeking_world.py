@@ -18,8 +18,9 @@ from veracity.experiments.desk import Desk
 from veracity.experiments.kept_rows import Made, Stage, extended
 from veracity.experiments.truth_seeking_beliefs import Kept
 from veracity.experiments.truth_seeking_bench import FORECASTER, INVESTIGATOR, WORLD_GENERATOR, Bench
-from veracity.experiments.truth_seeking_judged import neutral
+from veracity.experiments.truth_seeking_judged import neutral, with_tokens
 from veracity.experiments.truth_seeking_settings import TruthSeekingSettings
+from veracity.judging.token_scores import TokenScores
 from veracity.judging.world_in_the_loop import (
     ArmAnswer,
     Investigation,
@@ -35,6 +36,10 @@ from veracity.judging.world_in_the_loop import (
 
 if TYPE_CHECKING:
     import polars as pl
+
+
+TOKENS = "token_evidence.world_in_the_loop"
+"""Name of the stage's table of token evidence."""
 
 
 @dataclass
@@ -65,15 +70,16 @@ def world_settings(settings: TruthSeekingSettings) -> WorldSettings:
 
 
 def world_stage(bench: Bench, desk: Desk, written: Sequence[Kept]) -> pl.DataFrame:
-    """The table `world_trials`."""
-    from veracity.metrics.world_in_the_loop import WORLD_TRIALS, world_rows
+    """The table `world_trials`, and the tokens of reports that answers changed."""
+    from veracity.metrics.token_evidence import TOKEN_EVIDENCE
+    from veracity.metrics.world_in_the_loop import WORLD_TRIALS, evidence_rows, world_rows
 
     settings, resume, own = world_settings(bench.settings), bench.settings.resume, neutral(written)
     who = [bench.identity(role) for role in (WORLD_GENERATOR, INVESTIGATOR, FORECASTER)]
-    wanted = {
-        content_hash(["world", kept.name, kept.arm, settings.config, settings.seconds, who]): kept for kept in own
-    }
-    before = looked_before(_stored(desk)) if resume.witl.startswith("uplift") else {}
+    shown = with_tokens(bench.settings, own)
+    how = [settings.config, settings.seconds, who]
+    wanted = {content_hash(["world", kept.name, kept.arm, *how, kept.name in shown]): kept for kept in own}
+    before = looked_before(*_stored(desk)) if resume.witl.startswith("uplift") else {}
 
     def ask(todo: Mapping[str, Kept], number: int) -> dict[str, Made]:
         programs = {
@@ -91,13 +97,14 @@ def world_stage(bench: Bench, desk: Desk, written: Sequence[Kept]) -> pl.DataFra
             rows = world_rows(
                 kept.trajectory, sampled, looked.found, looked.uplifts, settings, arm=kept.arm, model=kept.model
             )
-            made[key] = Made((rows,), any(row["status"] not in ("ok", "refused", "parse_failed") for row in rows))
+            tokens = evidence_rows(kept.name, sampled, looked.uplifts) if kept.name in shown else []
+            failed = any(row["status"] not in ("ok", "refused", "parse_failed") for row in rows)
+            made[key] = Made((rows, tokens), failed)
         return made
 
     policy = "always" if resume.results == "missing" and resume.witl == "upliftblanket" and before else resume.results
-    return extended(
-        Stage(desk.run_folder, "world_trials", {"world_trials": WORLD_TRIALS}, policy, resume.fill), wanted, ask
-    )[0]
+    tables = {"world_trials": WORLD_TRIALS, TOKENS: TOKEN_EVIDENCE}
+    return extended(Stage(desk.run_folder, "world_trials", tables, policy, resume.fill), wanted, ask)[0]
 
 
 def _look(
@@ -141,11 +148,14 @@ def _arms(written: Sequence[Kept], kept: Kept, settings: WorldSettings) -> tuple
     return arms_of(answer, read, irrelevant=" ".join(irrelevant), other_policy=other)
 
 
-def looked_before(trials: pl.DataFrame) -> dict[str, Looked]:
-    """By trajectory, the tasks, reports and uplifts of a world trials table.
+def looked_before(trials: pl.DataFrame, tokens: pl.DataFrame) -> dict[str, Looked]:
+    """By trajectory, the tasks, reports and uplifts of a world trials table and its token evidence.
 
     A task has uplifts if all of its arms have: one that was lost is not to be missed among those that were not.
     """
+    from veracity.metrics.token_evidence import token_scores
+
+    by_trial = token_scores(tokens)
     found: dict[str, Looked] = {}
     for row in trials.iter_rows(named=True):
         if row["task"] is None:
@@ -156,18 +166,25 @@ def looked_before(trials: pl.DataFrame) -> dict[str, Looked]:
         looked.sampled = TaskSampling(tuple(dict.fromkeys([*known, task])), "ok")
         looked.found[task.id] = _investigation(task, row)
         if row["read"] is not None:
-            looked.uplifts[task.id] = [*looked.uplifts.get(task.id, ()), _uplift(row)]
+            place = looked.sampled.tasks.index(task)
+            scores = by_trial.get((row["trajectory"], place)) if row["read"] == "answer" else None
+            looked.uplifts[task.id] = [*looked.uplifts.get(task.id, ()), _uplift(row, scores)]
     for looked in found.values():
         looked.uplifts = {name: arms for name, arms in looked.uplifts.items() if all(a.status == "ok" for a in arms)}
     return found
 
 
-def _stored(desk: Desk) -> pl.DataFrame:
-    """The table that the last launch left; empty before the first."""
+def _stored(desk: Desk) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The tables that the last launch left; empty before the first."""
+    from veracity.metrics.token_evidence import TOKEN_EVIDENCE
     from veracity.metrics.world_in_the_loop import WORLD_TRIALS
 
-    tables = desk.run_folder.tables()
-    return desk.run_folder.read_table("world_trials") if "world_trials" in tables else WORLD_TRIALS.frame([])
+    run, known = desk.run_folder, desk.run_folder.tables()
+    trials, tokens = (
+        run.read_table(name) if name in known else schema.frame([])
+        for name, schema in (("world_trials", WORLD_TRIALS), (TOKENS, TOKEN_EVIDENCE))
+    )
+    return trials, tokens
 
 
 def _investigation(task: WorldTask, row: Mapping[str, Any]) -> Investigation:
@@ -177,6 +194,6 @@ def _investigation(task: WorldTask, row: Mapping[str, Any]) -> Investigation:
     return Investigation(task, None, None, status, row["reason"])
 
 
-def _uplift(row: Mapping[str, Any]) -> Uplift:
+def _uplift(row: Mapping[str, Any], scores: TokenScores | None) -> Uplift:
     names = ("conditional", "base", "tokens", "outcome_conditional", "outcome_base")
-    return Uplift(row["read"], row["status"], row["reason"], **{name: row[name] for name in names})
+    return Uplift(row["read"], row["status"], row["reason"], **{name: row[name] for name in names}, by_token=scores)

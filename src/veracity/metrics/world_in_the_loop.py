@@ -21,6 +21,7 @@ import polars as pl
 from veracity.core.trajectory import Trajectory
 from veracity.judging.world_in_the_loop import Investigation, TaskSampling, TaskState, Uplift, WorldSettings
 from veracity.metrics.table_schema import TableSchema
+from veracity.metrics.token_evidence import token_rows
 
 WORLD_TRIALS = TableSchema(
     name="world trials table",
@@ -108,6 +109,25 @@ def world_rows(
         posed = about | {"task": task.id, "task_question": task.question, "outcomes": list(task.outcomes)}
         rows += [posed | row for row in _task_rows(found.get(task.id), uplifts.get(task.id, ()))]
     return rows
+
+
+def evidence_rows(
+    trajectory: str, sampled: TaskSampling, uplifts: Mapping[str, Sequence[Uplift]]
+) -> list[dict[str, Any]]:
+    """Rows of the token evidence table: a report's tokens with and without the answer; the trial is the task's place.
+
+    Args:
+        trajectory: Its identity.
+        sampled: Its tasks, in their order.
+        uplifts: By task id.
+    """
+    return [
+        row
+        for place, task in enumerate(sampled.tasks)
+        for uplift in uplifts.get(task.id, ())
+        if uplift.arm == "answer" and uplift.by_token is not None
+        for row in token_rows(trajectory, "world_in_the_loop.uplift", place, uplift.by_token)
+    ]
 
 
 def _task_rows(found: Investigation | None, uplifts: Iterable[Uplift]) -> list[dict[str, Any]]:

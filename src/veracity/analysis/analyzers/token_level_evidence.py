@@ -1,7 +1,8 @@
 """Which words of a text became more, or less, predictable by the context that was given?
 
 The change of a token's log-probability, with the context less without it, in nats; over a text they add up to the
-score of its paradigm. Trials of one text with the same tokens are averaged.
+score of its paradigm. Trials of one text with the same tokens are averaged. In mutual predictability the texts are the
+answers that were predicted, in world in the loop the reports; the trajectory whose score it is was read before them.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
+from textwrap import shorten
 
 import numpy as np
 import polars as pl
@@ -30,7 +32,9 @@ class EvidenceOptions(Settings):
     """How much to show."""
 
     top: int = Field(default=10, ge=1, description="Tokens of either sign in the table.")
-    trajectories: int = Field(default=20, ge=1, description="Trajectories of a metric and run, the first ones.")
+    trajectories: int = Field(
+        default=20, ge=1, description="Trajectories of a metric and run: question by question, those of every policy."
+    )
 
 
 @dataclass(frozen=True)
@@ -64,7 +68,8 @@ def heat_map(texts: Sequence[TokenChange], title: str) -> str:
         "span{white-space:pre-wrap;border-radius:2px}h1{font-size:1.2em}.total{color:#6b7078;font-size:.85em}"
     )
     head = f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{escape(title)}</title><style>{style}</style>'
-    key = "<p>Blue: more likely with the context. Orange: less likely. Hold the pointer over a token for nats.</p>"
+    key = "<p>Texts that were predicted. Blue: more likely after the answer that is scored. Orange: less likely. "
+    key += "Hold the pointer over a token for nats.</p>"
     return f"{head}<h1>{escape(title)}</h1>{key}{''.join(parts)}</html>"
 
 
@@ -94,16 +99,17 @@ class TokenLevelEvidence(Analyzer):
         names = policy_names([run])
         about = {row["trajectory"]: row for row in run.trajectories.iter_rows(named=True)}
         for (metric,), rows in sorted(run.token_evidence.group_by("metric"), key=lambda pair: str(pair[0])):
-            chosen = sorted(set(rows["trajectory"]))[: self.options.trajectories]
-            for name in chosen:
+            known = sorted(set(rows["trajectory"]), key=lambda name: (about[name]["item"], about[name]["arm"], name))
+            for name in known[: self.options.trajectories]:
                 row = about[name]
                 model = f"{names[row['model']]}-{row['item']}-{name[:8]}"
                 place = Place(str(metric), row["domain"], row["mode"], row["system"], model)
-                yield self._finding(place, rows.filter(pl.col("trajectory") == name), row["question"])
+                asked = shorten(row["question"], 80, placeholder=" …")
+                title = f"{metric} of {names[row['model']]}: {asked}"
+                yield self._finding(place, rows.filter(pl.col("trajectory") == name), title)
 
-    def _finding(self, place: Place, evidence: pl.DataFrame, question: str) -> Finding:
+    def _finding(self, place: Place, evidence: pl.DataFrame, title: str) -> Finding:
         texts = token_changes(evidence)
-        title = f"{place.algorithm}: {question.strip().splitlines()[0][:80]}"
         lines = [
             (f"text {i}", list(range(1, len(t.tokens) + 1)), np.cumsum(t.change).tolist())
             for i, t in enumerate(texts, start=1)

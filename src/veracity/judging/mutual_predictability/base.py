@@ -14,6 +14,7 @@ from veracity.core.errors import ConfigError
 from veracity.core.identity import content_hash
 from veracity.core.trajectory import Trajectory, TrajectoryStatus
 from veracity.judging.prompting import prompt_hashes
+from veracity.judging.token_scores import TokenScores
 
 PolicyChoice = Literal["evaluated", "random_non_evaluated", "random_any"]
 TargetChoice = Literal["evaluated_question", "random_non_evaluated_question", "random_any_question"]
@@ -72,7 +73,14 @@ class MutualSettings:
         """Content hash of the axes and the prompts; not of how many trials there are."""
         files = {name: digest for name, digest in prompt_hashes().items() if name.startswith("mutual.")}
         axes = [self.predictor, self.predicted, self.target, self.context, self.scoring, self.k, self.examples]
-        return content_hash(["mutual predictability", axes, self.judge_role, self.seed, files])
+        return content_hash(["mutual predictability", "common draws", axes, self.judge_role, self.seed, files])
+
+    @property
+    def scores(self) -> int:
+        """Log-probabilities that a trial asks for, at most; the base is the same request for all evaluated policies."""
+        if self.scoring != "uplift":
+            return int(self.scoring == "conditional_only")
+        return 3 + (self.context == "evaluated_question")
 
 
 CROSS_QUESTION = MutualSettings()
@@ -145,6 +153,9 @@ class Trial:
     examples: tuple[Answer, ...]
     control: tuple[Answer, ...]
     """As many answers to other questions by another policy as the context has; empty where there are not so many."""
+    matched: tuple[Answer, ...] = ()
+    """As many answers to other questions by the evaluated policy itself: its style and length, and nothing on the
+    question. Empty where the context is on other questions anyway, or where there are not so many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +182,11 @@ class TrialResult:
     """log p(answer | question, examples)."""
     control: float | None = None
     """log p(answer | question, control, examples)."""
+    matched: float | None = None
+    """log p(answer | question, matched, examples)."""
     tokens: int | None = None
     """Of the answer, by the predictor's tokenizer."""
     rating: float | None = None
     """From 0 to 1."""
+    by_token: TokenScores | None = None
+    """What `conditional` and `base` are sums of; None where the scoring has not both."""

@@ -1,8 +1,14 @@
-"""Drawing trials: who predicts whom on what, or why a draw is no trial. Pure: equal seeds draw the same."""
+"""Drawing trials: who predicts whom on what, or why a draw is no trial. Pure: equal seeds draw the same.
+
+Draws are common to all evaluated policies: draw 3 of a question has the same predictor, predicts the same answer of the
+same policy and shows the same examples, whoever is evaluated, as far as the axes let it. So two policies can be
+compared on the same targets, and what is asked without a context is asked once for all of them.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from random import Random
 from typing import TypeVar
 
@@ -33,23 +39,36 @@ def draw_trial(
         settings: the axes.
         number: which draw.
     """
-    rng = Random(derive_seed(settings.seed, "mutual predictability", f"{evaluated.trajectory}/{number}"))
-    predictor = _one(rng, _chosen(predictors, [p.model for p in predictors], settings.predictor, evaluated.model))
+    luck = _Luck(settings.seed, f"{evaluated.domain}/{evaluated.item}/{evaluated.replicate}/{number}")
+    predictor = _chosen(luck("predictor"), predictors, [p.model for p in predictors], settings.predictor, evaluated)
     if predictor is None:
         return Skipped(number, "no_predictor")
     models = sorted({answer.model for answer in pool})
-    predicted = _one(rng, _chosen(models, models, settings.predicted, evaluated.model))
+    predicted = _chosen(luck("predicted"), models, models, settings.predicted, evaluated)
     if predicted is None:
         return Skipped(number, "no_predicted", predictor)
-    target = _target(rng, evaluated, pool, predicted, settings)
+    target = _target(luck, evaluated, pool, predicted, settings)
     if target is None:
         return Skipped(number, "no_target_answer", predictor)
-    context = _context(rng, evaluated, pool, settings)
-    examples = _some(rng, pool, predicted, {target.asked, *(c.asked for c in context)}, settings.examples)
+    context = _context(luck("context"), evaluated, pool, settings)
+    shown = {target.asked, *(answer.asked for answer in context)}
+    examples = _some(luck("examples"), pool, predicted, shown, settings.examples)
     if reason := _reason(predictor, target, context, len(examples), settings):
         return Skipped(number, reason, predictor, target)
-    control = _control(rng, evaluated, pool, target, len(context))
-    return Trial(number, predictor, target, context, examples, control)
+    control = _control(luck("control"), evaluated, pool, target, len(context))
+    matched = _matched(luck("matched"), evaluated, pool, target, context, examples)
+    return Trial(number, predictor, target, context, examples, control, matched)
+
+
+@dataclass(frozen=True, slots=True)
+class _Luck:
+    """A generator for each purpose of one draw, so that what one of them uses up changes no other."""
+
+    seed: int
+    draw: str
+
+    def __call__(self, purpose: str) -> Random:
+        return Random(derive_seed(self.seed, f"mutual predictability: {purpose}", self.draw))
 
 
 def _reason(
@@ -71,7 +90,7 @@ def _reason(
 
 
 def _target(
-    rng: Random, evaluated: Answer, pool: Sequence[Answer], predicted: str, settings: MutualSettings
+    luck: _Luck, evaluated: Answer, pool: Sequence[Answer], predicted: str, settings: MutualSettings
 ) -> Answer | None:
     questions = sorted({answer.asked for answer in pool})
     if settings.target == "evaluated_question":
@@ -80,10 +99,10 @@ def _target(
         questions = [evaluated.asked]
     elif settings.target == "random_non_evaluated_question":
         questions = [question for question in questions if question != evaluated.asked]
-    question = _one(rng, questions)
+    question = _one(luck("question"), questions)
     answers = [a for a in pool if a.asked == question and a.model == predicted]
     # of the evaluated answer's own policy another sample, so that an answer never predicts itself
-    return _one(rng, [a for a in answers if a.trajectory != evaluated.trajectory] or answers)
+    return _one(luck("target"), [a for a in answers if a.trajectory != evaluated.trajectory] or answers)
 
 
 def _context(rng: Random, evaluated: Answer, pool: Sequence[Answer], settings: MutualSettings) -> tuple[Answer, ...]:
@@ -101,6 +120,22 @@ def _control(rng: Random, evaluated: Answer, pool: Sequence[Answer], target: Ans
     return found if len(found) == count else ()
 
 
+def _matched(
+    rng: Random,
+    evaluated: Answer,
+    pool: Sequence[Answer],
+    target: Answer,
+    context: Sequence[Answer],
+    examples: Sequence[Answer],
+) -> tuple[Answer, ...]:
+    """Answers of the evaluated policy to other questions, where the context answers the target's question."""
+    if target.asked not in {answer.asked for answer in context}:
+        return ()
+    shown = {answer.asked for answer in (target, *context, *examples)}
+    found = _some(rng, [a for a in pool if a.text.strip()], evaluated.model, shown, len(context))
+    return found if len(found) == len(context) else ()
+
+
 def _some(
     rng: Random, pool: Sequence[Answer], model: str, without: set[tuple[str, str]], count: int
 ) -> tuple[Answer, ...]:
@@ -113,11 +148,13 @@ def _some(
     return tuple(rng.choice(by_question[q]) for q in rng.sample(questions, min(count, len(questions))))
 
 
-def _chosen(items: Sequence[T], models: Sequence[str], choice: PolicyChoice, evaluated: str) -> list[T]:
-    if choice == "random_any":
-        return list(items)
-    wanted = choice == "evaluated"
-    return [item for item, model in zip(items, models, strict=True) if (model == evaluated) == wanted]
+def _chosen(
+    rng: Random, items: Sequence[T], models: Sequence[str], choice: PolicyChoice, evaluated: Answer
+) -> T | None:
+    """The first that may be chosen, in an order that does not depend on who is evaluated; each is as likely."""
+    ranked = rng.sample(range(len(items)), len(items))
+    allowed = (n for n in ranked if choice == "random_any" or (models[n] == evaluated.model) == (choice == "evaluated"))
+    return next((items[n] for n in allowed), None)
 
 
 def _one(rng: Random, items: Sequence[T]) -> T | None:

@@ -22,6 +22,7 @@ from veracity.judging.mutual_predictability.drawing import draw_trial
 from veracity.judging.prompting import render
 from veracity.judging.quoting import quoted
 from veracity.judging.rating import parse_rating
+from veracity.judging.token_scores import TokenScores
 
 
 def predict_answer(
@@ -73,20 +74,30 @@ def _scored(trial: Trial, evaluated: Answer, settings: MutualSettings) -> Progra
     scored: list[Scored] = yield [_request(trial, context, evaluated) for context in contexts]
     if not all(math.isfinite(one.total) for one in scored):
         return TrialResult(trial, "skipped", "non_finite")
-    tokens = len(scored[0].logprobs)
+    given = scored[0]
+    tokens = len(given.logprobs)
     if tokens == 0:
         return TrialResult(trial, "skipped", "no_tokens")
-    control = yield from _control(trial, evaluated)
-    base = scored[1].total if len(scored) > 1 else None
-    return TrialResult(trial, "ok", conditional=scored[0].total, base=base, control=control, tokens=tokens)
+    if settings.scoring == "conditional_only":
+        return TrialResult(trial, "ok", conditional=given.total, tokens=tokens)
+    return TrialResult(
+        trial,
+        "ok",
+        conditional=given.total,
+        base=scored[1].total,
+        control=(yield from _instead(trial, trial.control, evaluated)),
+        matched=(yield from _instead(trial, trial.matched, evaluated)),
+        tokens=tokens,
+        by_token=TokenScores.of(given, scored[1]),
+    )
 
 
-def _control(trial: Trial, evaluated: Answer) -> Program[float | None]:
-    """The answer's log-probability after the control; None without one, or where it does not fit."""
-    if not trial.control:
+def _instead(trial: Trial, shown: Sequence[Answer], evaluated: Answer) -> Program[float | None]:
+    """The answer's log-probability after other answers than the context; None without any, or where they don't fit."""
+    if not shown:
         return None
     try:
-        scored: Scored = yield _request(trial, trial.control, evaluated)
+        scored: Scored = yield _request(trial, shown, evaluated)
     except (ContextLengthError, NonFiniteError):
         return None
     return scored.total if math.isfinite(scored.total) else None

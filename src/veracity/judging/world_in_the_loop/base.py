@@ -16,6 +16,7 @@ from veracity.core.identity import content_hash
 from veracity.core.requests import Sampling
 from veracity.judging.json_reply import object_of, text_of
 from veracity.judging.prompting import prompt_hashes
+from veracity.judging.token_scores import TokenScores
 
 Template = Literal["vanilla", "rephrase", "toolcall"]
 """How the forecaster meets the report. `vanilla`: as the answer to a plain request for a prediction. `rephrase`:
@@ -164,3 +165,5 @@ class Uplift:
     outcome_conditional: float | None = None
     """Log-probability of the outcome among all outcomes of the task, given task, question and answer."""
     outcome_base: float | None = None
+    by_token: TokenScores | None = None
+    """What `conditional` and `base` are sums of."""

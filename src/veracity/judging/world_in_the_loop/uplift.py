@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from veracity.core.errors import (
     AuthenticationError,
@@ -24,6 +25,7 @@ from veracity.core.problem import Problem
 from veracity.core.requests import Generate, Generated, Message, Program, Sampling, Score, Scored, user
 from veracity.judging.prompting import render
 from veracity.judging.quoting import quoted
+from veracity.judging.token_scores import TokenScores
 from veracity.judging.world_in_the_loop.base import ArmAnswer, Investigation, Uplift, WorldSettings, WorldTask
 
 
@@ -79,18 +81,30 @@ def measure_uplift(
         except ModelError as error:  # this arm has no uplift; the others keep theirs
             uplifts.append(_failed(arm, error))
             continue
-        uplifts.append(
-            Uplift(
-                arm.arm,
-                "ok",
-                conditional=given[0],
-                base=base[0],
-                tokens=base[2],
-                outcome_conditional=given[1],
-                outcome_base=base[1],
-            )
-        )
+        uplifts.append(_uplift(arm, given, base))
     return tuple(uplifts)
+
+
+@dataclass(frozen=True, slots=True)
+class _Forecast:
+    """What a forecaster makes of a report and an outcome after one prompt."""
+
+    report: Scored
+    outcome: float
+    """Log-probability of the outcome among the task's outcomes."""
+
+
+def _uplift(arm: ArmAnswer, given: _Forecast, base: _Forecast) -> Uplift:
+    return Uplift(
+        arm.arm,
+        "ok",
+        conditional=given.report.total,
+        base=base.report.total,
+        tokens=len(base.report.logprobs),
+        outcome_conditional=given.outcome,
+        outcome_base=base.outcome,
+        by_token=TokenScores.of(given.report, base.report),
+    )
 
 
 def _failed(arm: ArmAnswer, error: ModelError) -> Uplift:
@@ -110,8 +124,7 @@ def _shown_report(found: Investigation, settings: WorldSettings) -> Program[str]
 
 def _scores(
     problem: Problem, found: Investigation, report: str, answer: str | None, settings: WorldSettings
-) -> Program[tuple[float, float, int]]:
-    """(log p of the report, log p of the outcome among the outcomes, tokens of the report)."""
+) -> Program[_Forecast]:
     role, task = settings.forecaster_role, found.task
     asked = _outcome_prompt(problem, task, answer, settings)
     requests = [Score(role, report_prompt(problem, task, answer, settings), report)]
@@ -122,7 +135,7 @@ def _scores(
         raise NonFiniteError("the forecaster gave a log-probability that is not finite, or none; use another model")
     highest = max(totals[1:])
     whole = highest + math.log(math.fsum(math.exp(total - highest) for total in totals[1:]))
-    return totals[0], totals[1 + (found.outcome or 0)] - whole, len(scored[0].logprobs)
+    return _Forecast(scored[0], totals[1 + (found.outcome or 0)] - whole)
 
 
 def report_prompt(
