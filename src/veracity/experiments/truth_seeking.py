@@ -26,7 +26,12 @@ from veracity.experiments.truth_seeking_beliefs import Kept, beliefs_stage, kept
 from veracity.experiments.truth_seeking_bench import Bench, open_truth_bench
 from veracity.experiments.truth_seeking_judged import grader_stage, mutual_stage, quality_stage
 from veracity.experiments.truth_seeking_plan import plan_truth_seeking
-from veracity.experiments.truth_seeking_qualitative import qualitative_stage
+from veracity.experiments.truth_seeking_qualitative import (
+    is_swapped,
+    qualitative_stage,
+    second_rater_stage,
+    swapped_stage,
+)
 from veracity.experiments.truth_seeking_settings import TruthSeekingSettings
 from veracity.experiments.truth_seeking_trajectories import trajectories_stage
 from veracity.experiments.truth_seeking_world import world_stage
@@ -103,8 +108,11 @@ def _judged(bench: Bench, desk: Desk, written: Sequence[Kept]) -> dict[str, Any]
     if "world_in_the_loop" in metrics:
         found["world"] = world_stage(bench, desk, written)
     if "qualitative" in metrics:
-        said = qualitative_stage(bench, desk, written)
-        found |= {"verdicts": said.verdicts, "verdicts_swapped": said.swapped, "verdicts_second": said.second}
+        found["verdicts"] = qualitative_stage(bench, desk, written)
+        if is_swapped(bench.settings):
+            found["verdicts_swapped"] = swapped_stage(bench, desk, written)
+        if bench.settings.qual.second:
+            found["verdicts_second"] = second_rater_stage(bench, desk, written)
     if "grader" in metrics:
         found["grades"] = grader_stage(bench, desk, written)
     return found

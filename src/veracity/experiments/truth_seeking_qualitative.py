@@ -7,7 +7,8 @@ second rater, a person or another model, who sees neither the judge's cases nor 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from veracity.core.errors import ConfigError, ModelError
@@ -42,67 +43,74 @@ How = Callable[[int], QualitativeSettings]
 """How is judged in a round."""
 
 
-@dataclass(frozen=True, slots=True)
-class Verdicts:
-    """What the judge said, and what it and a second rater said to check it; None where that was not asked for."""
-
-    verdicts: pl.DataFrame
-    swapped: pl.DataFrame | None
-    second: pl.DataFrame | None
-
-
-def qualitative_stage(bench: Bench, desk: Desk, written: Sequence[Kept]) -> Verdicts:
-    """The tables `verdicts`, `verdicts_swapped` and `verdicts_second`."""
-    own, asked = neutral(written), bench.settings.qual
+def qualitative_stage(bench: Bench, desk: Desk, written: Sequence[Kept]) -> pl.DataFrame:
+    """The table `verdicts`: what the qualitative judge says, in every order of its examples."""
+    own = neutral(written)
     examples = _all_examples(bench, desk, own)
-
-    def how(number: int) -> QualitativeSettings:
-        return qualitative_settings(bench.settings, number)
-
-    def swapped(number: int) -> QualitativeSettings:
-        return replace(how(number), blue_first=True)
-
-    def second(number: int) -> QualitativeSettings:
-        return second_settings(bench.settings, number)
-
-    again = _share(own, asked.swap_test, bench) if _has_both_cases(how(0)) else []
-    also = _share(own, asked.second_share, bench) if asked.second else []
-    return Verdicts(
-        _verdicts(bench, desk, "verdicts", own, examples, how),
-        _verdicts(bench, desk, "verdicts_swapped", again, examples, swapped) if again else None,
-        _verdicts(bench, desk, "verdicts_second", also, (), second) if also else None,
-    )
+    return _verdicts(bench, desk, "verdicts", own, examples, lambda n: qualitative_settings(bench.settings, n))
 
 
-def expected_verdicts(bench: Bench, trajectories: int) -> Iterator[Expected]:
-    """What judging so many trajectories takes, from above: texts are not known yet.
+def swapped_stage(bench: Bench, desk: Desk, written: Sequence[Kept]) -> pl.DataFrame:
+    """The table `verdicts_swapped`: the judge's verdicts on a share, the case for shown before the case against."""
+    own = neutral(written)
+    examples = _all_examples(bench, desk, own)
+    again = _share(own, bench.settings.qual.swap_test, bench)
+    how = partial(qualitative_settings, bench.settings)
+    return _verdicts(bench, desk, "verdicts_swapped", again, examples, lambda n: replace(how(n), blue_first=True))
+
+
+def second_rater_stage(bench: Bench, desk: Desk, written: Sequence[Kept]) -> pl.DataFrame:
+    """The table `verdicts_second`: the second rater's verdicts on a share, without examples."""
+    also = _share(neutral(written), bench.settings.qual.second_share, bench)
+    return _verdicts(bench, desk, "verdicts_second", also, (), lambda n: second_settings(bench.settings, n))
+
+
+def is_swapped(settings: TruthSeekingSettings) -> bool:
+    """Whether there is a swap test: it is wanted, and two cases are written that have an order."""
+    return settings.qual.swap_test > 0 and settings.qual.adversarial in ("red_blue", "red_blue_resolution")
+
+
+def examples_shown(bench: Bench, trajectories: int) -> int:
+    """How many examples a run of so many trajectories shows in the end.
 
     Raises:
-        ConfigError: too many examples for every order of them, or fewer candidates than bootstrapping takes.
+        ConfigError: bootstrapping takes more trajectories than there are, or there are too many examples to permute.
         DataError: the examples cannot be read.
     """
-    settings = bench.settings
-    how, asked = qualitative_settings(settings), settings.qual
-    given = len(_given_examples(settings, how))
+    asked, how = bench.settings.qual, qualitative_settings(bench.settings)
+    given = len(_given_examples(bench.settings, how))
     added = candidates_needed(given, how.bootstrap_rounds)
     if added > trajectories and asked.bootstrap.source is None:
         raise ConfigError(
             f"qual.bootstrap.rounds={how.bootstrap_rounds} from {given} examples takes {added} trajectories, and the "
             f"run has {trajectories}; ask for more problems, fewer rounds, or set qual.bootstrap.source"
         )
-    orders = len(verdict_queries(given + added, how)) // how.rounds
-    parts = (how.calls - 1) * how.rounds
-    times = trajectories * (parts + orders * how.rounds) + (given + added) * parts
-    times += added * orders * how.rounds if how.bootstrap_permutes else added
-    if _has_both_cases(how):
-        swapped = round(asked.swap_test * trajectories) or bool(asked.swap_test)
-        times += swapped * how.rounds * (orders + (how.red_team == "red_blue_resolution"))
-    long = user("x" * 2400)  # about the length of a prompt that shows a trajectory
+    verdict_queries(given + added, how)
+    return given + added
+
+
+def expected_checks(bench: Bench, trajectories: int) -> Iterator[Expected]:
+    """What the swap test and the second rater take, from above: texts are not known yet."""
+    settings, long = bench.settings, user("x" * 2400)  # about the length of a prompt that shows a trajectory
+    how, asked = qualitative_settings(settings), settings.qual
+    if is_swapped(settings) and trajectories:
+        orders = len(verdict_queries(examples_shown(bench, trajectories), how))
+        weighed = how.rounds * (how.red_team == "red_blue_resolution")
+        share = max(1, round(asked.swap_test * trajectories))
+        yield Expected(Generate(JUDGE, long, sampling=how.sampling), times=share * (orders + weighed))
+    if asked.second and trajectories:
+        also, share = second_settings(settings), max(1, round(asked.second_share * trajectories))
+        yield Expected(Generate(SECOND_RATER, long, sampling=also.sampling), times=share * also.calls)
+
+
+def expected_verdicts(bench: Bench, trajectories: int) -> Iterator[Expected]:
+    """What the judge's verdicts on so many trajectories take, and their checks; raises as `examples_shown`."""
+    how, long = qualitative_settings(bench.settings), user("x" * 2400)
+    examples = examples_shown(bench, trajectories)
+    orders, parts = len(verdict_queries(examples, how)), (how.calls - 1) * how.rounds
+    times = trajectories * (parts + orders) + examples * (parts + (orders if how.bootstrap_permutes else 1))
     yield Expected(Generate(JUDGE, long, sampling=how.sampling), times=times)
-    if asked.second:
-        also = second_settings(settings)
-        twice = max(1, round(asked.second_share * trajectories))
-        yield Expected(Generate(SECOND_RATER, long, sampling=also.sampling), times=twice * also.calls)
+    yield from expected_checks(bench, trajectories)
 
 
 def qualitative_remarks(settings: TruthSeekingSettings) -> Iterator[str]:
@@ -161,10 +169,6 @@ def _verdicts(
     shaping = [name, rater, how(0).config, how(0).rounds, list(examples)]
     keys = {stage_key(bench, "qualitative", kept, shaping): kept for kept in own}
     return judged(bench, desk, name, VERDICTS, keys, asked, made)
-
-
-def _has_both_cases(how: QualitativeSettings) -> bool:
-    return how.red_team in ("red_blue", "red_blue_resolution")
 
 
 def _share(own: Sequence[Kept], share: float, bench: Bench) -> list[Kept]:
