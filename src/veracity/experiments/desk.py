@@ -252,18 +252,33 @@ def open_desk(run: Run, roles: RoleSettings, console: Console) -> Iterator[Desk]
 
 
 def start_folder(model: str) -> Path:
-    """The complete folder of a model that training may start from: `tiny`, a folder, or a hub id, which is fetched.
+    """The complete folder of a model that training may start from: what `weights_of` names; a hub id is fetched.
 
     A base model without a chat template gets a plain one.
 
     Raises:
         ModelError: there is none.
+        ConfigError: as `weights_of`.
     """
     from veracity.experiments.gv_gap_material import find_model
     from veracity.experiments.gv_gap_settings import ModelSettings
     from veracity.experiments.plain_template import with_template
 
-    return with_template(find_model(ModelSettings(path=model)).folder)
+    return with_template(find_model(ModelSettings(path=weights_of(model))).folder)
+
+
+def weights_of(model: str) -> str:
+    """Where the weights of a model lie: the folder of `trained/<run>/<name>`, a hub id without `hf/`, else the name.
+
+    Raises ConfigError where there is no such trained model, or it is made of examples and has no weights of its own.
+    """
+    from veracity.models.kinds.trained import weights_folder
+    from veracity.models.spec import ModelSpec
+
+    spec = ModelSpec.parse(model)
+    if spec.kind == "trained" and not Path(model).is_dir():
+        return str(weights_folder(spec))
+    return spec.rest if spec.kind == "hf" and spec.rest else model
 
 
 def policy_of(folder: Path) -> Policy:

@@ -119,8 +119,8 @@ class Bench:
         )
 
 
-def open_truth_bench(settings: TruthSeekingSettings) -> Bench:
-    """Open the problems, the models and the project's ledger.
+def open_truth_bench(settings: TruthSeekingSettings, opened: Mapping[str, str] | None = None) -> Bench:
+    """Open the problems, the models and the project's ledger; `opened`: what a role is opened as, if not by its name.
 
     Raises:
         ConfigError: a name that does not exist, problems that a metric or a mode cannot use, two names of one model.
@@ -137,7 +137,7 @@ def open_truth_bench(settings: TruthSeekingSettings) -> Bench:
     problems, pools = _drawn(settings)
     foreign = tuple(p for name in settings.auxiliary_domains for p in open_domain(name).problems(None, asked.split))
     _check_usable(settings, problems)
-    backends = open_roles(_names(settings), None)
+    backends = open_roles(_names(settings) | dict(opened or {}), None)
     _check_different(asked.chosen_models, backends)
     if "qualitative" in asked.metrics:
         _check_raters(settings, backends)

@@ -2,12 +2,13 @@
 
 1. **Start.** Where a model does not know the form that the grader reads, a teacher's answers teach it, right or wrong.
 2. **Sample and grade.** The start answers problems of the training split several times; a grader gives each a reward.
-   With `python_brier` that is −(1 − p)² for the probability p of what happened.
+   With `python_brier` that is −(1 − p)² for the probability p of what happened. Or, with `source`: the trajectories of
+   a run of `truth-seeking` are there already, with their values by any metric of that run.
 3. **Train.** `sft` on the best share of these answers, `few_shot` with some of them as examples, `grpo` on the reward
    itself. An answer without a grade is in no selection, and earns nothing; it never counts as the best grade. Where
    `misformed` is set, an answer without the form earns that in `grpo`: left out, it escapes the reward of a bad answer.
 4. **Test.** Start and trained models answer problems of the test split, which shares no source item with the other;
-   rewards are compared problem by problem.
+   rewards are compared problem by problem. With `source`, they are measured by its metric, too.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from veracity.core.errors import ConfigError
+from veracity.core.estimate import Estimate
 from veracity.core.identity import content_hash, derive_seed
 from veracity.core.judged import Group, JudgedResponse
 from veracity.core.problem import Problem
@@ -30,14 +32,22 @@ from veracity.domains import open_domain
 from veracity.experiments.desk import POLICY, Desk, Policy, open_desk, policy_of, start_folder
 from veracity.experiments.outlook import plan_of
 from veracity.experiments.registry import Prepared, experiment
+from veracity.experiments.truth_seeking_train_lessons import Lessons, after_examples, chosen, room
 from veracity.experiments.truth_seeking_train_plan import truth_train_outlook
 from veracity.experiments.truth_seeking_train_settings import Method, TruthTrainSettings
+from veracity.experiments.truth_seeking_train_source import (
+    Material,
+    check_apart,
+    open_source,
+    start_model,
+    tested_problems,
+)
 from veracity.judging.graders import Graded, Grader, asking_for_belief, open_grader
 from veracity.judging.graders.judged import judge_by_grader
 from veracity.metrics.table_schema import TableSchema
 from veracity.rewards import open_reward
 from veracity.training.records import Completion, Demonstration, Prompt, RewardPart
-from veracity.training.selection import ScoredSample, select, split
+from veracity.training.selection import ScoredSample
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -68,17 +78,40 @@ def run_truth_seeking_train(settings: TruthTrainSettings, run: Run, console: Con
     from veracity.experiments.truth_seeking_train_outcome import conclude
 
     started, grader = time.monotonic(), open_grader(settings.grader)
-    domain = open_domain(settings.domain)
-    train = usable(domain.problems(settings.problems, "train", settings.seed), grader, settings)
+    domain, material = open_domain(settings.domain), opened(settings)
+    train = usable(domain.problems(settings.problems, "train", settings.seed), grader, settings) if not material else ()
     test = usable(domain.problems(settings.test_problems, "test", settings.seed), grader, settings)
     with open_desk(run, settings.roles, console) as desk:
         if "judge" in desk.cast:
             desk.cast["grader"] = desk.cast["judge"]
-        start = cold_start(desk, settings, domain.problems(None, "train", settings.seed))
-        rows = answers(desk, settings, "train", train, {"start": start}, settings.samples)
-        models = {"start": start} | {m: trained(desk, settings, m, start, train, rows) for m in settings.methods}
+        start = cold_start(desk, settings, start_model(settings, material))
+        samples = material.samples if material else own_samples(desk, settings, train, start)
+        lessons = chosen(desk, settings, samples)
+        models = {"start": start} | {m: trained(desk, settings, m, start, train, lessons) for m in settings.methods}
         answers(desk, settings, "test", test, models, settings.test_samples)
-        conclude(desk, settings, models, time.monotonic() - started)
+        conclude(desk, settings, models, measured_too(desk, settings, material, models), time.monotonic() - started)
+
+
+def opened(settings: TruthTrainSettings) -> Material | None:
+    """What another run has to teach, checked against the problems that will be tested; None without a source."""
+    if settings.source is None:
+        return None
+    material = open_source(settings.source)
+    check_apart(material, tested_problems(settings, material))
+    return material
+
+
+def measured_too(
+    desk: Desk, settings: TruthTrainSettings, material: Material | None, models: Mapping[str, Policy]
+) -> dict[str, Estimate]:
+    """Start and trained models by the metric of the source; nothing without one, or where that is not wanted."""
+    if material is None or settings.source is None or not settings.source.test:
+        return {}
+    from veracity.experiments.truth_seeking_train_measured import measured, measuring, metric_estimates
+
+    metric = settings.source.metric.partition("@")[0]
+    rows = measured(desk, measuring(settings, settings.source, material), metric, models)
+    return metric_estimates(rows, settings.seed)
 
 
 def usable(problems: Sequence[Problem], grader: Grader, settings: TruthTrainSettings) -> tuple[Problem, ...]:
@@ -96,13 +129,14 @@ def conversation(problem: Problem, settings: TruthTrainSettings) -> tuple[Messag
     return posed.messages()
 
 
-def cold_start(desk: Desk, settings: TruthTrainSettings, problems: Sequence[Problem]) -> Policy:
+def cold_start(desk: Desk, settings: TruthTrainSettings, model: str) -> Policy:
     """The model that all methods start from: as it came, or taught the form by a teacher's answers."""
     from veracity.training.demonstrations import train_demonstrations
 
-    base, how = policy_of(start_folder(settings.model)), settings.teacher
+    base, how = policy_of(start_folder(model)), settings.teacher
     if how is None:
         return base
+    problems = open_domain(settings.domain).problems(None, "train", settings.seed)
     taught = list(problems[-how.problems :])  # from the other end than those that are sampled
     desk.play(Policy(how.model, how.model))
     sampling = Sampling(temperature=1.0, max_tokens=64, seed=derive_seed(settings.seed, "teacher") % 2**31)
@@ -114,6 +148,8 @@ def cold_start(desk: Desk, settings: TruthTrainSettings, problems: Sequence[Prob
         if isinstance(reply := said[problem.id], Generated)
         for sample in reply.samples
     ]
+
+    shown = after_examples(shown, how.shots, room(Path(base.model), how.training)) if how.shots else shown
 
     def teach(checkpoints: Path, out: Path) -> None:
         train_demonstrations(
@@ -146,17 +182,12 @@ def answers(
     return list(desk.store(f"{name}.answers", [inputs, how], compute).iter_rows(named=True))
 
 
-def trained(
-    desk: Desk,
-    settings: TruthTrainSettings,
-    method: Method,
-    start: Policy,
-    problems: Sequence[Problem],
-    rows: Sequence[Mapping[str, Any]],
-) -> Policy:
-    """The model that a method makes of the start."""
+def own_samples(
+    desk: Desk, settings: TruthTrainSettings, problems: Sequence[Problem], start: Policy
+) -> tuple[ScoredSample, ...]:
+    """The start's answers to training problems with their grades."""
     by_id = {problem.id: problem for problem in problems}
-    scored = [
+    return tuple(
         ScoredSample(
             Demonstration(row["item"], conversation(by_id[row["item"]], settings), row["reply"]),
             row["reward"],
@@ -164,26 +195,31 @@ def trained(
             source=settings.grader,
             trajectory=f"{row['item']}/{row['sample']}",
         )
-        for row in rows
+        for row in answers(desk, settings, "train", problems, {"start": start}, settings.samples)
         if row["reply"]
-    ]
+    )
+
+
+def trained(
+    desk: Desk, settings: TruthTrainSettings, method: Method, start: Policy, problems: Sequence[Problem], by: Lessons
+) -> Policy:
+    """The model that a method makes of the start."""
     if method == "grpo":
         return desk.trained(method, lambda made, out: _reinforce(desk, settings, start, problems, made, out))
     if method == "few_shot":
-        return _exemplified(desk, settings, start, scored)
-    return desk.trained(method, lambda made, out: _imitate(desk, settings, start, scored, made, out))
+        return _exemplified(desk, settings, start, by.all)
+    return desk.trained(method, lambda made, out: _imitate(desk, settings, start, by.imitated.training, made, out))
 
 
 def _imitate(
-    desk: Desk, settings: TruthTrainSettings, start: Policy, scored: Sequence[ScoredSample], made: Path, out: Path
+    desk: Desk, settings: TruthTrainSettings, start: Policy, shown: Sequence[ScoredSample], made: Path, out: Path
 ) -> None:
     from veracity.training.demonstrations import train_demonstrations
 
-    chosen = split(select(scored, settings.selection), settings.selection.validation, settings.seed)
-    shown = [sample.demonstration for sample in chosen.training]
     train_demonstrations(
-        Path(start.model), shown, settings.sft, seed=settings.seed, folder=made, out=out, on_step=desk.steps("sft")
-    )
+        Path(start.model), [one.demonstration for one in shown], settings.sft, seed=settings.seed, folder=made, out=out,
+        on_step=desk.steps("sft"),
+    )  # fmt: skip
 
 
 def _exemplified(desk: Desk, settings: TruthTrainSettings, start: Policy, scored: Sequence[ScoredSample]) -> Policy:

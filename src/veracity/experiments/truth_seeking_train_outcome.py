@@ -14,14 +14,20 @@ if TYPE_CHECKING:
     import polars as pl
 
 
-def conclude(desk: Desk, settings: TruthTrainSettings, models: Mapping[str, Policy], wall_s: float) -> None:
-    """Write failures, estimates, manifest and the page."""
+def conclude(
+    desk: Desk,
+    settings: TruthTrainSettings,
+    models: Mapping[str, Policy],
+    measured: Mapping[str, Estimate],
+    wall_s: float,
+) -> None:
+    """Write failures, estimates (those of the source's metric among them), manifest and the page."""
     from veracity.report.truth_seeking_train import write_truth_train_report
 
     run, spent = desk.run_folder, desk.engine.spent
     run.table("failures", content_hash(desk.keys), desk.all_failures)
     if not run.complete:
-        run.write_estimates(estimates_of(desk.tables["test.answers"], settings.seed))
+        run.write_estimates(estimates_of(desk.tables["test.answers"], settings.seed) | dict(measured))
     run.write_manifest(
         recipe={"experiment": "truth-seeking-train", **settings.model_dump(mode="json")},
         seeds={"run": settings.seed},

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from veracity.core.requests import Generate, Sampling, user
 from veracity.domains import open_domain
 from veracity.engine import Expected
-from veracity.experiments.desk import POLICY
+from veracity.experiments.desk import POLICY, weights_of
 from veracity.experiments.outlook import Outlook, PlannedTraining, steps_of
 from veracity.experiments.truth_seeking_train_settings import TruthTrainSettings
+from veracity.experiments.truth_seeking_train_source import open_source, start_model
 from veracity.judging.graders import open_grader
 from veracity.training.memory import MemoryShape
 
@@ -19,15 +21,17 @@ TEACHER, GRADER = "teacher", "grader"
 
 
 def truth_train_outlook(settings: TruthTrainSettings) -> Outlook:
-    """Trainings, samples and grades; the domain is read only where all of its test problems are taken."""
+    """Trainings, samples and grades; a run to learn from is read, and the domain where all test problems are taken."""
     tested, grpo = _tested(settings), settings.grpo
-    answers = settings.problems * settings.samples + tested * settings.test_samples * (1 + len(settings.methods))
+    material = open_source(settings.source) if settings.source else None
+    own = 0 if material else settings.problems * settings.samples
+    answers = own + tested * settings.test_samples * (1 + len(settings.methods))
     rewarded = _grpo_steps(settings) * grpo.batch_size if "grpo" in settings.methods else 0
     teacher, judge = settings.teacher, settings.roles.judge
     named = ({TEACHER: teacher.model} if teacher else {}) | ({GRADER: judge} if judge else {})
     return Outlook(
-        settings.model,
-        tuple(_trainings(settings)),
+        weights_of(start_model(settings, material)),
+        tuple(_trainings(settings, len(material.samples) if material else own)),
         samples=answers + rewarded,
         sampled_tokens=answers * settings.max_tokens + rewarded * grpo.max_completion_length,
         judged=answers + rewarded,
@@ -37,8 +41,8 @@ def truth_train_outlook(settings: TruthTrainSettings) -> Outlook:
     )
 
 
-def _trainings(settings: TruthTrainSettings) -> Iterator[PlannedTraining]:
-    """The cold start, imitation of the best, and GRPO; examples train nothing."""
+def _trainings(settings: TruthTrainSettings, samples: int) -> Iterator[PlannedTraining]:
+    """The cold start, imitation of the best of so many samples, and GRPO; examples train nothing."""
     teacher, sft, grpo = settings.teacher, settings.sft, settings.grpo
     if teacher is not None:
         rows, how = teacher.problems * teacher.samples, teacher.training
@@ -46,7 +50,8 @@ def _trainings(settings: TruthTrainSettings) -> Iterator[PlannedTraining]:
             "start", "sft", how, rows, steps_of(rows, how.epochs, how), MemoryShape(1, how.max_length)
         )
     if "sft" in settings.methods:
-        rows = settings.problems * settings.samples
+        share = settings.selection.share if settings.selection.choose == "top_share" else 1
+        rows = math.floor(samples * share + 1e-9)
         yield PlannedTraining("sft", "sft", sft, rows, steps_of(rows, sft.epochs, sft), MemoryShape(1, sft.max_length))
     if "grpo" in settings.methods:
         shape = MemoryShape(1, PROMPT_TOKENS + grpo.max_completion_length, grpo.beta > 0 and grpo.lora is None)

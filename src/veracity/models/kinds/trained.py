@@ -38,16 +38,7 @@ class TrainedModel:
 def open_trained(spec: ModelSpec) -> Backend:
     """Load the model; ConfigError with the nearest name if there is none, ModelError if it is damaged."""
     options = spec.only(runs=str, device=str, dtype=str, attention=str)
-    runs = Path(options.pop("runs", "runs"))
-    run, _, name = spec.rest.rpartition("/")
-    folder = runs / run / "models" / name
-    if not run or not name or not (folder / "lineage.json").is_file():
-        known = [model.name for model in trained_models(runs)]
-        hint = nearest(spec.name, known) or (f"; there are: {', '.join(known)}" if known else ", nor any other")
-        raise ConfigError(
-            f"{spec.name!r} names no trained model in {runs.absolute()}{hint}; write trained/<run>/<name>, and "
-            "?runs=FOLDER behind it where the runs are elsewhere"
-        )
+    folder = _folder(spec, Path(options.pop("runs", "runs")))
     if (folder / _EXAMPLES).is_file():
         if options:
             raise ConfigError(f"{spec.name!r} is made of examples; its parent has the options {', '.join(options)}")
@@ -55,6 +46,14 @@ def open_trained(spec: ModelSpec) -> Backend:
     from veracity.models.local import LocalModel
 
     return LocalModel.load(folder, name=spec.name, **options)
+
+
+def weights_folder(spec: ModelSpec) -> Path:
+    """The folder of weights that training may go on from. ConfigError if there is none, or examples stand for them."""
+    folder = _folder(spec, Path(spec.options.get("runs", "runs")))
+    if (folder / _EXAMPLES).is_file():
+        raise ConfigError(f"{spec.name!r} is made of examples and has no weights of its own; train its parent")
+    return folder
 
 
 def trained_models(runs: Path = Path("runs")) -> list[TrainedModel]:
@@ -75,6 +74,20 @@ def trained_in(run: Path) -> list[TrainedModel]:
             TrainedModel(name, path.parent, str(lineage["trainer"]), str(lineage["parent_name"]), int(lineage["steps"]))
         )
     return found
+
+
+def _folder(spec: ModelSpec, runs: Path) -> Path:
+    """Where the model lies; ConfigError with the nearest name if it is not there."""
+    run, _, name = spec.rest.rpartition("/")
+    folder = runs / run / "models" / name
+    if not run or not name or not (folder / "lineage.json").is_file():
+        known = [model.name for model in trained_models(runs)]
+        hint = nearest(spec.name, known) or (f"; there are: {', '.join(known)}" if known else ", nor any other")
+        raise ConfigError(
+            f"{spec.name!r} names no trained model in {runs.absolute()}{hint}; write trained/<run>/<name>, and "
+            "?runs=FOLDER behind it where the runs are elsewhere"
+        )
+    return folder
 
 
 def _lineage(folder: Path) -> dict[str, Any]:
