@@ -12,6 +12,7 @@ from score_tables import row, table
 from typer.testing import CliRunner
 
 from veracity.analysis.base import analyze
+from veracity.analysis.overview import overviews
 from veracity.analysis.scores import read_run
 from veracity.cli.app import app
 from veracity.core.errors import DataError
@@ -85,7 +86,7 @@ def test_the_command_writes_the_tree_and_the_page(run_folder: Path, tmp_path: Pa
     stored = json.loads((folder / "finding.json").read_text())
     assert means == {r["policy"]: r["value"] for r in stored["tables"]["means"]["rows"]}
     page = (tmp_path / "out" / "analysis.html").read_text()
-    assert "performance comparison" in page and "<svg" in page and "http://www.w3.org" in page
+    assert "Performance comparison" in page and "<svg" in page and "http://www.w3.org" in page
     assert list((tmp_path / "out").rglob("heat_map.html"))
     for name in json.loads(next((tmp_path / "out").rglob("catalog.json")).read_text())[0]["files"]:
         assert (run_folder / name).exists()
@@ -122,9 +123,9 @@ def test_a_run_without_metric_values_is_refused(tmp_path: Path, run_folder: Path
 def test_one_place_holds_one_finding_and_cells_are_words(tmp_path: Path) -> None:
     one = Finding("x", "run", Place("m"), "t")
     with pytest.raises(DataError, match="x/m/ALL/ALL/ALL/ALL"):
-        write_analysis([one, one], tmp_path)
+        write_analysis(overviews([one, one]), tmp_path)
     assert "Nothing was found" in write_analysis([], tmp_path).read_text()
-    assert [words(v) for v in (None, True, 0.123456, 12345.6, 3, "a")] == ["–", "yes", "0.1235", "12346", "3", "a"]
+    assert [words(v) for v in (None, True, 0.123456, 12345.6, 3, "a")] == ["–", "yes", "0.123", "12,346", "3", "a"]
     long = ResultTable("n", "T", ("a",), tuple((i,) for i in range(9)), "Note.")
     shown = table_of(long, rows=4)
     assert len(shown.rows) == 4 and shown.note == "Note. 5 more rows are in the file."

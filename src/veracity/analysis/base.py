@@ -84,6 +84,7 @@ def analyze(
     options: Mapping[str, Mapping[str, Any]] | None = None,
     seed: int = 0,
     resamples: int = 2000,
+    progress: Callable[[str], None] = lambda _: None,
 ) -> list[Finding]:
     """All that the analyzers find in `runs`, in the order of their names and scales.
 
@@ -93,6 +94,7 @@ def analyze(
         options: By analyzer, the options that differ from their defaults.
         seed: Of every bootstrap, permutation and split.
         resamples: Draws of each.
+        progress: Told which analyzer begins.
 
     Raises:
         ConfigError: no run, an unknown analyzer or option, or options that contradict the tables.
@@ -106,7 +108,11 @@ def analyze(
         raise ConfigError(f"there are options for {idle[0]!r}, which is not among the analyzers asked for")
     made = [_make(name, (options or {}).get(name, {}), seed, resamples) for name in asked]
     scores = score_table(runs)
-    return [finding for one in made for finding in _findings(one, runs, scores)]
+    found: list[Finding] = []
+    for place, one in enumerate(made, start=1):
+        progress(f"{one.name.replace('_', ' ')}, {place} of {len(made)} analyzers")
+        found += _findings(one, runs, scores)
+    return found
 
 
 def _make(name: str, options: Mapping[str, Any], seed: int, resamples: int) -> Analyzer:

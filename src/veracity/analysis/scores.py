@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from veracity.analysis.wording import plain_names
 from veracity.core.errors import DataError
 from veracity.core.finding import Place
 from veracity.metrics.belief_rows import BELIEFS
@@ -86,14 +87,16 @@ def score_table(runs: Sequence[RunTables]) -> pl.DataFrame:
     """One row a metric value of all `runs`, those without a value included.
 
     Beside the columns of the metric rows: `run`, `algorithm` (the metric; with configuration and judge where a metric
-    has several), `policy`, `model`, `mode`, `system`, `condition`, `split`, `status_of_trajectory`, `unit` (domain,
-    item, condition), `source` (domain, cluster), `tokens`, `target_tokens`, `words`, `hedges`, `questions`.
+    has several), `policy`, `spec` (the policy's whole name in the settings), `model`, `mode`, `system`, `condition`,
+    `split`, `status_of_trajectory`, `unit` (domain, item, condition), `source` (domain, cluster), `tokens`,
+    `target_tokens`, `words`, `hedges`, `questions`.
 
     Raises:
         DataError: a metric has another direction in another run.
     """
     names = policy_names(runs)
-    joined = pl.concat([_joined(run, names) for run in runs], how="vertical_relaxed")
+    specs = names | _names_in_settings(runs)
+    joined = pl.concat([_joined(run, names, specs) for run in runs], how="vertical_relaxed")
     if (two := joined.group_by("metric").agg(pl.n_unique("direction")).filter(pl.col("direction") > 1)).height:
         raise DataError(f"{two['metric'][0]} has two directions in these runs", path="scores", field="direction")
     return joined.with_columns(algorithm=_algorithm(joined))
@@ -142,8 +145,9 @@ def right_in_the_end(run: RunTables) -> dict[str, bool]:
 def policy_names(runs: Sequence[RunTables]) -> dict[str, str]:
     """Identity of each model → what it is called.
 
-    As the settings of a run name it (`names` of the manifest), else by its arm where it has one of its own, else by the
-    role that it plays, else by the first 12 characters of its identity. Names that two models share get a part of it.
+    As the settings of a run name it (`names` of the manifest; without options where that leaves all names different),
+    else by its arm where it has one of its own, else by the role that it plays, else by the first 12 characters of its
+    identity. Names that two models share get a part of it.
     """
     pairs = pl.concat([run.trajectories.select("model", "arm") for run in runs]).unique(maintain_order=True)
     arms: dict[str, set[str]] = {}
@@ -152,13 +156,12 @@ def policy_names(runs: Sequence[RunTables]) -> dict[str, str]:
         arms.setdefault(model, set()).add(arm)
         models.setdefault(arm, set()).add(model)
     roles: dict[str, str] = {}
-    settings: dict[str, str] = {}
+    settings = _names_in_settings(runs)
     for run in runs:
-        own_names = run.manifest.get("names") or {}
         for role, identity in (run.manifest.get("models") or {}).items():
             roles.setdefault(str(identity), str(role))
-            if role in own_names:
-                settings.setdefault(str(identity), str(own_names[role]))
+    plain = plain_names(settings.values())
+    settings = {model: plain[name] for model, name in settings.items()}
     found = {}
     for model, own in arms.items():
         arm = next(iter(own))
@@ -168,7 +171,24 @@ def policy_names(runs: Sequence[RunTables]) -> dict[str, str]:
     return {model: f"{name} ({model[:8]})" if name in twice else name for model, name in found.items()}
 
 
-def _joined(run: RunTables, names: Mapping[str, str]) -> pl.DataFrame:
+def policies_called(scores: pl.DataFrame) -> dict[str, str]:
+    """What a policy may be called by → its name in `policy`: that name, and its whole name in the settings of a run."""
+    pairs = scores.select("spec", "policy").unique(maintain_order=True).iter_rows()
+    return {name: policy for spec, policy in pairs for name in (spec, policy)}
+
+
+def _names_in_settings(runs: Sequence[RunTables]) -> dict[str, str]:
+    """Identity of a model → its name in the settings of the first run that names it."""
+    found: dict[str, str] = {}
+    for run in runs:
+        names = run.manifest.get("names") or {}
+        for role, identity in (run.manifest.get("models") or {}).items():
+            if role in names:
+                found.setdefault(str(identity), str(names[role]))
+    return found
+
+
+def _joined(run: RunTables, names: Mapping[str, str], specs: Mapping[str, str]) -> pl.DataFrame:
     about = ["model", "mode", "system", "condition", "split", "tokens", "target_tokens", "words", "hedges", "questions"]
     told = run.trajectories.join(_wording(run), on="trajectory", how="left")
     status = pl.col("status").alias("status_of_trajectory")
@@ -184,6 +204,7 @@ def _joined(run: RunTables, names: Mapping[str, str]) -> pl.DataFrame:
     return rows.drop("model_of_arm", "mode_of_arm", "system_of_arm", "split_of_arm").with_columns(
         run=pl.lit(run.name),
         policy=pl.col("model").replace_strict(names, default=MIXED, return_dtype=pl.String),
+        spec=pl.col("model").replace_strict(specs, default=MIXED, return_dtype=pl.String),
         condition=pl.col("condition").fill_null("neutral"),
         unit=pl.format("{}/{}/{}", "domain", "item", pl.col("condition").fill_null("neutral")),
         source=pl.format("{}/{}", "domain", "cluster"),

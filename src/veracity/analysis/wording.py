@@ -33,6 +33,30 @@ def point(label: str, estimate: Estimate, *, x: float = 0.0, group: str = "", so
     return Point(estimate.value, x, *ends, label=label, group=group, solid=solid)
 
 
+def number(value: float) -> str:
+    """Three significant digits, with a real minus sign."""
+    return f"{value:.3g}".replace("-", "−")
+
+
+def with_interval(estimate: Estimate) -> str:
+    """`0.12 [0.05, 0.19]`; the value alone where there is no interval."""
+    if not (math.isfinite(estimate.ci_low) and math.isfinite(estimate.ci_high)):
+        return number(estimate.value)
+    return f"{number(estimate.value)} [{number(estimate.ci_low)}, {number(estimate.ci_high)}]"
+
+
+def listed(names: Iterable[str]) -> str:
+    """`a, b and c`."""
+    *first, last = list(names) or [""]
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+def plain_names(names: Iterable[str]) -> dict[str, str]:
+    """Names of models or modes without their options (what stands behind `?`), unless two differ in nothing else."""
+    plain = {name: name.partition("?")[0] for name in names}
+    return plain if len(set(plain.values())) == len(plain) else {name: name for name in plain}
+
+
 def better(direction: str) -> str:
     """`higher is better`, `lower is better`, or that neither is."""
     return "neither way is better" if direction == "neither" else f"{direction} is better"

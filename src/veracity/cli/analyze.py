@@ -10,9 +10,13 @@ import typer
 from veracity.cli.runs import RunsFolder
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Sequence
+    from contextlib import AbstractContextManager
 
-    from veracity.core.finding import Finding
+    from veracity.core.finding import Overview
+
+PATIENCE = 2.0
+"""Seconds between lines where nothing can be animated."""
 
 
 def analyze(
@@ -25,31 +29,37 @@ def analyze(
     ] = None,
     seed: Annotated[int, typer.Option(help="Of the bootstraps, permutations and splits.")] = 0,
     resamples: Annotated[int, typer.Option(min=100, help="Draws of each bootstrap.")] = 2000,
+    every_figure: Annotated[
+        bool, typer.Option("--every-figure", help="Draw what is not on the page, too; takes minutes.")
+    ] = False,
     out: Annotated[Path | None, typer.Option(help="Folder for the tree; inside the runs folder by default.")] = None,
     runs_folder: RunsFolder = Path("runs"),
 ) -> None:
     """Analyze runs of truth-seeking: compare policies, relate metrics, attribute, choose what to train on.
 
-    Writes tables, figures and a page under analyzer/algorithm/domain/mode/prompt/model.
+    Writes a page with what matters, and tables, figures and pages under analyzer/algorithm/domain/mode/prompt/model.
     """
     from veracity.analysis.base import analyze as analyzed
+    from veracity.analysis.overview import overviews
     from veracity.analysis.scores import read_run
-    from veracity.cli.console import make_console
     from veracity.experiments.running import find_run
     from veracity.report.analysis import write_analysis
 
-    folders = [find_run(name, runs_folder) for name in runs]
     names = [name.strip() for name in analyzers.split(",") if name.strip()]
-    with make_console().status("analysing; all analyzers of a run take about a minute"):
-        found = analyzed(
-            [read_run(folder) for folder in folders], analyzers=names or None, options=_options(settings), seed=seed,
-            resamples=resamples,
+    options = _options(settings)
+    folders = [find_run(name, runs_folder) for name in runs]
+    with _progress() as told:
+        told("reading tables")
+        parts = overviews(
+            analyzed(
+                [read_run(folder) for folder in folders], analyzers=names or None, options=options, seed=seed,
+                resamples=resamples, progress=told,
+            )
         )  # fmt: skip
-    title = ", ".join(folder.resolve().name for folder in folders)
-    _summarise(found)
-    folder = out or runs_folder / "analyses" / "_and_".join(folder.resolve().name for folder in folders)
-    with make_console().status("drawing tables, figures and the page"):
-        page = write_analysis(found, folder, title=title)
+        folder = out or runs_folder / "analyses" / "_and_".join(folder.resolve().name for folder in folders)
+        title = ", ".join(folder.resolve().name for folder in folders)
+        page = write_analysis(parts, folder, title=title, every_figure=every_figure, progress=told)
+    _summarise(parts)
     typer.echo(f"analysis: {page}")
 
 
@@ -83,11 +93,43 @@ def _options(path: Path | None) -> dict[str, Any]:
     return read
 
 
-def _summarise(found: Sequence[Finding]) -> None:
-    from collections import Counter
+def _progress() -> AbstractContextManager[Callable[[str], None]]:
+    """Takes what is being done: a spinner on a terminal, elsewhere a line whenever the last one is a while ago."""
+    import time
+    from contextlib import contextmanager
 
     from veracity.cli.console import make_console
 
     console = make_console()
-    for name, count in Counter(finding.analyzer for finding in found).items():
-        console.print(f"{name.replace('_', ' ')}: {count} finding{'s' if count > 1 else ''}", markup=False)
+
+    @contextmanager
+    def shown() -> Iterator[Callable[[str], None]]:
+        if console.is_terminal:
+            with console.status("analysing") as status:
+                yield status.update
+            return
+        last = [time.monotonic()]
+
+        def line(text: str) -> None:
+            if time.monotonic() - last[0] >= PATIENCE:
+                last[0] = time.monotonic()
+                typer.echo(f"… {text}", err=True)
+
+        yield line
+
+    return shown()
+
+
+def _summarise(parts: Sequence[Overview]) -> None:
+    """What each analyzer found, in a sentence, or that it had not enough to say."""
+    from veracity.cli.console import make_console
+
+    console = make_console()
+    for part in parts:
+        count = len(part.findings)
+        name = part.analyzer.replace("_", " ")
+        console.print(f"{name}: {count} finding{'s' if count > 1 else ''}", style="bold", markup=False)
+        for answer in part.answers or ["Not enough was measured to answer."]:
+            console.print(f"  {answer}", markup=False)
+    if not parts:
+        console.print("Nothing was found: no analyzer had enough to say.")

@@ -134,8 +134,36 @@ class Finding:
     """What a reader must know: what was left out, what is not causal."""
     files: Mapping[str, str] = field(default_factory=dict)
     """Further files by name, as text (JSON, JSON lines, HTML)."""
+    answer: str = ""
+    """What was found, in one sentence; empty where there is not enough to say one."""
+    decided: bool = False
+    """Whether it tells something apart from chance."""
+    summary: Mapping[str, Cell] = field(default_factory=dict)
+    """Its row in a table of all findings of the analyzer, which have the same columns."""
 
     @property
     def folder(self) -> tuple[str, ...]:
         """Folders below the root of an analysis: analyzer, algorithm, domain, mode, prompt, model."""
         return (self.analyzer, *self.place.parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """All that one analyzer found, and what of it to look at first."""
+
+    analyzer: str
+    question: str
+    """What it asks, in one sentence."""
+    answers: Sequence[str]
+    """Of the most important finding; where that tells nothing apart from chance, of the first that does, too."""
+    table: ResultTable | None
+    """A row for each of the most important findings."""
+    shown: Sequence[Finding]
+    """To be shown in full, with figures, the most important first."""
+    others: Sequence[Finding]
+    """To be kept in the tree of files."""
+
+    @property
+    def findings(self) -> list[Finding]:
+        """All of them."""
+        return [*self.shown, *self.others]

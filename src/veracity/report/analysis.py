@@ -1,24 +1,27 @@
-"""Writes findings: a tree of folders with tables, figures and files, and one page that shows and links them.
+"""Writes findings: a tree of folders with tables, figures and pages, and one page that shows what matters.
 
-`<analyzer>/<algorithm>/<domain>/<mode>/<prompt>/<model>/` holds of a finding `finding.json` (title, notes, tables),
-`tables/*.csv`, `figures/*.png` and `*.svg`, and its further files; `analysis.html` stands at the root.
+`<analyzer>/<algorithm>/<domain>/<mode>/<prompt>/<model>/` holds of a finding `index.html`, `finding.json` (title,
+notes, tables), `tables/*.csv` and its further files; of those that are shown in full, `figures/*.png` and `*.svg`, too.
+`analysis.html` and `analysis.css` stand at the root. All links are relative, so the folder can be moved or packed.
 """
 
 from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
 from typing import Any
 
-from markupsafe import Markup
+from jinja2 import Environment
+from markupsafe import Markup, escape
 
 from veracity import __version__
 from veracity.core.errors import DataError
-from veracity.core.finding import ALL, Cell, Finding, ResultTable
+from veracity.core.finding import ALL, Cell, Finding, Overview, ResultTable
 from veracity.report.page import Picture
 from veracity.report.plots import draw
 from veracity.report.style import inline_svg, save
@@ -27,9 +30,27 @@ from veracity.report.templating import page_templates
 from veracity.store.atomic import atomic_write_text, storage_errors
 
 TEMPLATE = "analysis.v1.html.j2"
-SHOWN_ROWS = 25
-"""Rows of a table on the page; all are in its CSV."""
+FINDING_TEMPLATE = "analysis_finding.v1.html.j2"
+SHOWN_ROWS = 15
+"""Rows of a table on the page."""
+LISTED_ROWS = 300
+"""Rows of a table on the finding's own page; all are in its CSV."""
+INLINE = 2
+"""Figures of an analyzer that stand in the page itself; the others are loaded from the tree when they are opened."""
 SCALES = {"trajectory": "one trajectory", "run": "one run", "setup": "one setup", "across": "across setups"}
+Progress = Callable[[str], None]
+"""Told what is being done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """A figure in the tree."""
+
+    path: str
+    """Below the finding's folder, as a link."""
+    svg: str
+    title: str
+    caption: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,31 +59,67 @@ class Shown:
 
     title: str
     where: str
+    answer: str
     folder: str
+    """As a link from the page."""
     tables: Sequence[Table]
-    pictures: Sequence[Picture]
+    drawn: Sequence[Drawn]
     notes: Sequence[str]
     files: Sequence[str]
 
 
-def write_analysis(findings: Sequence[Finding], folder: Path | str, *, title: str = "Analysis") -> Path:
+@dataclass(frozen=True, slots=True)
+class Section:
+    """What the page says of one analyzer."""
+
+    anchor: str
+    name: str
+    question: str
+    answers: Sequence[str]
+    table: Table | None
+    pictures: Sequence[Picture]
+    shown: Sequence[Shown]
+    others: Sequence[Shown]
+
+
+def write_analysis(
+    parts: Sequence[Overview],
+    folder: Path | str,
+    *,
+    title: str = "Analysis",
+    every_figure: bool = False,
+    progress: Progress = lambda _: None,
+) -> Path:
     """Write the tree and `analysis.html` into `folder`; the page's path.
+
+    Args:
+        parts: What each analyzer found, in the order of reading.
+        folder: Root of the tree; made if it does not exist.
+        title: Heading of the page.
+        every_figure: Draw the findings that are not shown in full, too.
+        progress: Told which analyzer is being written.
 
     Raises:
         DataError: two findings have the same place.
         StoreError: the folder cannot be written.
     """
     root = Path(folder)
-    places = [finding.folder for finding in findings]
-    if twice := [place for place in places if places.count(place) > 1]:
-        raise DataError("two findings belong there; give each its own place", path="/".join(twice[0]))
+    seen: set[tuple[str, ...]] = set()
+    for finding in (one for part in parts for one in part.findings):
+        if finding.folder in seen:
+            raise DataError("two findings belong there; give each its own place", path="/".join(finding.folder))
+        seen.add(finding.folder)
+    sections = []
+    templates = page_templates()
+    templates.filters["breakable"] = _breakable
     with storage_errors(root):
-        shown = [(finding.analyzer, _written(finding, number, root)) for number, finding in enumerate(findings)]
-    by_analyzer: dict[str, list[Shown]] = {}
-    for name, one in shown:
-        by_analyzer.setdefault(name.replace("_", " "), []).append(one)
-    page = page_templates().get_template(TEMPLATE).render(title=title, analyzers=by_analyzer, version=__version__)
-    atomic_write_text(root / "analysis.html", page)
+        root.mkdir(parents=True, exist_ok=True)
+        for part in parts:
+            progress(f"drawing and writing {part.analyzer.replace('_', ' ')}")
+            sections.append(_section(part, root, templates, every_figure))
+        _write(root / "analysis.css", templates.get_template("page.css").render())
+        page = templates.get_template(TEMPLATE).render(title=title, sections=sections, version=__version__)
+        atomic_write_text(root / "analysis.html", page)
     return root / "analysis.html"
 
 
@@ -75,45 +132,78 @@ def table_of(table: ResultTable, *, rows: int | None = None) -> Table:
 
 
 def words(value: Cell) -> str:
-    """A cell as text: numbers with four significant digits, nothing as a dash."""
+    """A cell as text: numbers with three significant digits and a real minus sign, nothing as a dash."""
     if value is None:
         return "–"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
-        return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+        told = f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+        return told.replace("-", "−") if "e" not in told else told
     return str(value)
 
 
-def pictures(finding: Finding, folder: Path, prefix: str) -> list[Picture]:
-    """The finding's plots, drawn into `folder` and ready for a page; `prefix` keeps their ids apart."""
-    found = []
+def _section(part: Overview, root: Path, templates: Environment, every_figure: bool) -> Section:
+    shown = [_written(finding, root, templates, figures=True) for finding in part.shown]
+    others = [_written(finding, root, templates, figures=every_figure) for finding in part.others]
+    first = [(one, one.drawn[0]) for one in shown if one.drawn][:INLINE]
+    pictures = [_inline(one, drawn, f"{part.analyzer}-{place}") for place, (one, drawn) in enumerate(first)]
+    table = table_of(part.table) if part.table is not None else None
+    anchor = part.analyzer.replace("_", "-")
+    return Section(
+        anchor, _name(part.analyzer), part.question, part.answers, table, pictures, shown, others
+    )  # fmt: skip
+
+
+def _name(analyzer: str) -> str:
+    words = analyzer.replace("_", " ")
+    return words[:1].upper() + words[1:]
+
+
+def _inline(one: Shown, drawn: Drawn, name: str) -> Picture:
+    """A figure for the page itself, which follows light and dark."""
+    title = f"{drawn.title}: {one.title}"
+    return Picture(name, Markup(inline_svg(drawn.svg, f"{title}. {drawn.caption}", name)), title, drawn.caption)
+
+
+def _written(finding: Finding, root: Path, templates: Environment, *, figures: bool) -> Shown:
+    """Everything of a finding, in its folder."""
+    folder = root.joinpath(*finding.folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    _write(folder / "finding.json", json.dumps(_record(finding), indent=1, ensure_ascii=False) + "\n")
+    for table in finding.tables:
+        (folder / "tables").mkdir(exist_ok=True)
+        _write(folder / "tables" / f"{table.name}.csv", _csv(table))
+    for name, text in finding.files.items():
+        _write(folder / name, text)
+    drawn = list(_drawn(finding, folder)) if figures else []
+    where = " · ".join([SCALES[finding.scale], *(part for part in _named(finding)[1:] if part != ALL)])
+    shown = Shown(
+        finding.title, where, finding.answer, "/".join(finding.folder),
+        [table_of(table, rows=SHOWN_ROWS) for table in finding.tables], drawn, finding.notes, list(finding.files),
+    )  # fmt: skip
+    _write(folder / "index.html", _page(finding, shown, templates))
+    return shown
+
+
+def _page(finding: Finding, shown: Shown, templates: Environment) -> str:
+    tables = [(f"tables/{table.name}.csv", table_of(table, rows=LISTED_ROWS)) for table in finding.tables]
+    up = "../" * len(finding.folder)
+    about = {"up": up, "anchor": finding.analyzer.replace("_", "-"), "analyzer": _name(finding.analyzer)}
+    return templates.get_template(FINDING_TEMPLATE).render(finding=shown, tables=tables, **about)
+
+
+def _write(path: Path, text: str) -> None:
+    """Without the care that data gets: all of the tree can be made again, and only its page is written last."""
+    path.write_text(text, encoding="utf-8", newline="")
+
+
+def _drawn(finding: Finding, folder: Path) -> Iterable[Drawn]:
     for plot in finding.plots:
         figure = draw(plot)
         if figure is not None:
-            svg = inline_svg(save(figure, folder, plot.name), f"{plot.title}. {plot.caption}", f"{prefix}-{plot.name}")
-            found.append(Picture(f"{prefix}-{plot.name}", Markup(svg), plot.title, plot.caption))
-    return found
-
-
-def _written(finding: Finding, number: int, root: Path) -> Shown:
-    folder = root.joinpath(*finding.folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    atomic_write_text(folder / "finding.json", json.dumps(_record(finding), indent=1, ensure_ascii=False) + "\n")
-    for table in finding.tables:
-        (folder / "tables").mkdir(exist_ok=True)
-        atomic_write_text(folder / "tables" / f"{table.name}.csv", _csv(table))
-    for name, text in finding.files.items():
-        atomic_write_text(folder / name, text)
-    return Shown(
-        finding.title,
-        " · ".join([SCALES[finding.scale], *(part for part in _named(finding) if part != ALL)]),
-        "/".join(finding.folder),
-        [table_of(table, rows=SHOWN_ROWS) for table in finding.tables],
-        pictures(finding, folder / "figures", f"f{number}"),
-        finding.notes,
-        list(finding.files),
-    )
+            svg = save(figure, folder / "figures", plot.name)
+            yield Drawn(f"figures/{plot.name}.svg", svg, plot.title, plot.caption)
 
 
 def _named(finding: Finding) -> tuple[str, ...]:
@@ -128,7 +218,12 @@ def _record(finding: Finding) -> dict[str, Any]:
         table.name: {"title": table.title, "rows": table.records(), "note": table.note} for table in finding.tables
     }
     about = {"analyzer": finding.analyzer, "scale": finding.scale, "place": place, "title": finding.title}
-    return about | {"notes": list(finding.notes), "tables": tables}
+    return about | {"answer": finding.answer, "notes": list(finding.notes), "tables": tables}
+
+
+def _breakable(text: str) -> Markup:
+    """Names of metrics and modes may be broken after a dot or a slash."""
+    return Markup(re.sub(r"([./])(?=\w)", r"\1<wbr>", str(escape(text))))
 
 
 def _csv(table: ResultTable) -> str:

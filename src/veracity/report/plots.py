@@ -42,7 +42,7 @@ def _(plot: IntervalPlot) -> Figure | None:
             colour, mark = looks[point.group]
             if point.low is not None and point.high is not None:
                 axes.plot([point.low, point.high], [-place, -place], color=colour, linewidth=1.6)
-            _mark(axes, point.y, -place, colour, mark, point.solid, 6)
+            _mark(axes, [point.y], [-place], colour, mark, point.solid, 6)
         if plot.null is not None:
             axes.axvline(plot.null, color=INK, linewidth=1.0, zorder=1)
         axes.set_yticks([-i for i in range(len(points))], [_short(p.label, 52) for p in points])
@@ -65,11 +65,13 @@ def _(plot: ScatterPlot) -> Figure | None:
         axes = figure.subplots()
         looks = _looks(points)
         named = len(points) <= LABELLED
+        for (group, solid), alike in _alike(points).items():
+            colour, mark = looks[group]
+            _mark(axes, [p.x for p in alike], [p.y for p in alike], colour, mark, solid, 6 if named else 3.2)
         for point in points:
-            colour, mark = looks[point.group]
             if point.low is not None and point.high is not None:
+                colour, _ = looks[point.group]
                 axes.plot([point.x, point.x], [point.low, point.high], color=colour, linewidth=1.4, zorder=2)
-            _mark(axes, point.x, point.y, colour, mark, point.solid, 6 if named else 3.2)
             if named and point.label:
                 axes.annotate(point.label, (point.x, point.y), (5, 4), textcoords="offset points", fontsize=7.5)
         if plot.log_x:
@@ -114,9 +116,17 @@ def _fitted(axes: Axes, plot: ScatterPlot, xs: Sequence[float]) -> None:
     axes.plot(ends, [intercept + slope * x for x in ends], color=INK, linewidth=1.2, zorder=4)
 
 
-def _mark(axes: Axes, x: float, y: float, colour: str, mark: str, solid: bool, size: float) -> None:
+def _alike(points: Sequence[Point]) -> dict[tuple[str, bool], list[Point]]:
+    """The points that look the same, so that each look is drawn at once."""
+    found: dict[tuple[str, bool], list[Point]] = {}
+    for point in points:
+        found.setdefault((point.group, point.solid), []).append(point)
+    return found
+
+
+def _mark(axes: Axes, x: Sequence[float], y: Sequence[float], colour: str, mark: str, solid: bool, size: float) -> None:
     axes.plot(
-        [x], [y], mark, color=colour, markersize=size, markerfacecolor=colour if solid else "#ffffff",
+        x, y, mark, color=colour, markersize=size, markerfacecolor=colour if solid else "#ffffff",
         markeredgewidth=1.2, zorder=3, alpha=1.0 if size > 4 else 0.75,
     )  # fmt: skip
 

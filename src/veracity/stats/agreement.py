@@ -141,17 +141,29 @@ def split_half(
     if table.shape[1] < 3 or count < 2:
         return math.nan, math.nan, math.nan
     generator = np.random.Generator(np.random.PCG64(seed))
-    found = []
-    for _ in range(splits):
-        half = np.isin(codes, generator.permutation(count)[: count // 2])
-        sides = [table[half], table[~half]]
-        if any(np.isnan(side).all(axis=0).any() for side in sides):
-            continue
-        means = [np.nanmean(side, axis=0) for side in sides]
-        if min(float(np.ptp(m)) for m in means) > TIES:
-            r = float(np.corrcoef(*means)[0, 1])
-            found.append(2 * r / (1 + r) if r > -1 + TIES else -math.inf)
-    if not found:
+    halves = np.zeros((splits, count))
+    for row in halves:
+        row[generator.permutation(count)[: count // 2]] = 1.0
+    found = _half_reliabilities(table, codes, halves)
+    if not found.size:
         return math.nan, math.nan, math.nan
     low, middle, high = np.quantile(np.maximum(found, -1.0), [0.025, 0.5, 0.975])
     return float(middle), float(low), float(high)
+
+
+def _half_reliabilities(table: Floats, codes: np.ndarray, halves: Floats) -> Floats:
+    """2r/(1 + r) of the systems' means on either half; without halvings in which a mean is missing or all are level.
+
+    `halves` is splits × clusters, 1 where the cluster is in the first half.
+    """
+    sums, sizes = np.zeros((halves.shape[1], table.shape[1])), np.zeros((halves.shape[1], table.shape[1]))
+    np.add.at(sums, codes, np.nan_to_num(table))
+    np.add.at(sizes, codes, (~np.isnan(table)).astype(float))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        means = [(side @ sums) / (side @ sizes) for side in (halves, 1 - halves)]
+    whole = np.isfinite(means[0]).all(axis=1) & np.isfinite(means[1]).all(axis=1)
+    first, second = (side[whole] for side in means)
+    varies = np.minimum(np.ptp(first, axis=1), np.ptp(second, axis=1)) > TIES
+    dx, dy = (side[varies] - side[varies].mean(axis=1, keepdims=True) for side in (first, second))
+    r = (dx * dy).sum(axis=1) / np.sqrt((dx**2).sum(axis=1) * (dy**2).sum(axis=1))
+    return np.where(r > -1 + TIES, 2 * r / np.maximum(1 + r, TIES), -math.inf)

@@ -21,7 +21,7 @@ from pydantic import Field
 
 from veracity.analysis.base import Analyzer, analyzer
 from veracity.analysis.scores import RunTables, Setup
-from veracity.analysis.wording import better, cell, left_out
+from veracity.analysis.wording import better, cell, left_out, number, plain_names
 from veracity.core.config import Settings
 from veracity.core.errors import ConfigError
 from veracity.core.finding import Cell, Finding, IntervalPlot, Place, Point, ResultTable
@@ -116,7 +116,9 @@ class CausalAttribution(Analyzer):
         tables = [_effects_table(effects), _shares_table(shares, whole, self._causal(features, rows))]
         notes = [*left_out(scores), _adjustment(self.options.features, features, self._causal(features, rows))]
         title = f"{place.algorithm}: what it depends on ({better(rows['direction'][0])})"
-        return [Finding(self.name, scale, place, title, tables, [_plot(effects)], notes)]
+        told, row = _in_words(place, effects, shares, whole)
+        return [Finding(self.name, scale, place, title, tables, [_plot(effects)], notes, answer=told, summary=row,
+                        decided=any(e.causal and e.p < 0.05 for e in effects))]  # fmt: skip
 
     def _causal(self, features: Mapping[str, Any], rows: pl.DataFrame) -> set[str]:
         """Features that were randomised and whose levels all were tried on the same items by the same policies."""
@@ -150,7 +152,8 @@ def _columns(rows: pl.DataFrame, names: Sequence[str]) -> dict[str, tuple[list[s
             terms, raw = [name], [np.log1p(column.to_numpy().astype(float))]
         else:
             levels = column.value_counts(sort=True).sort("count", column.name, descending=[True, False])[column.name]
-            terms = [f"{level}, against {levels[0]}" for level in levels[1:]]
+            plain = plain_names(str(level) for level in levels)
+            terms = [f"{plain[str(level)]}, against {plain[str(levels[0])]}" for level in levels[1:]]
             raw = [(column == level).to_numpy().astype(float) for level in levels[1:]]
         moved = [(t, within(r, units)) for t, r in zip(terms, raw, strict=True)]
         kept = [(t, _scaled(m) if name in NUMBERS else m) for t, m in moved if np.abs(m).max() > 1e-9]
@@ -263,6 +266,31 @@ def _shares_table(shares: Mapping[str, float], whole: float, causal: set[str]) -
     note = "Shapley's division of the R² within items: each feature's mean gain over all orders of entering."
     header = ("feature", "share of variance", "kind")
     return ResultTable("shares", "Share of the variance within items", header, (*rows, ("all", whole, "")), note)
+
+
+def _in_words(
+    place: Place, effects: Sequence[_Effect], shares: Mapping[str, float], whole: float
+) -> tuple[str, dict[str, Cell]]:
+    """The sentence and the row of one fit: what the score goes with, and what was randomised."""
+    first = max(shares, key=lambda name: shares[name])
+    randomised = [e for e in effects if e.causal and not math.isnan(e.se)]
+    largest = max(randomised, key=lambda e: abs(e.value), default=None)
+    cause = "nothing was randomised within items"
+    if largest is not None:
+        ends = f"{number(largest.value)} sd [{number(largest.low)}, {number(largest.high)}]"
+        cause = f"of what was randomised, {largest.term} does {ends}"
+    where = f" ({place.mode})" if place.mode != "ALL" else ""
+    told = (
+        f"{place.algorithm}{where}: {100 * whole:.0f} % of the variance within items goes with the features, most of "
+        f"it with the {first.replace('_', ' ')} ({100 * shares[first]:.0f} %); {cause}."
+    )
+    row: dict[str, Cell] = {
+        "R² within items": whole,
+        "largest share": f"{first.replace('_', ' ')}, {100 * shares[first]:.0f} %",
+        "largest randomised effect, sd": "–" if largest is None else f"{largest.term}: {number(largest.value)}",
+        "robustness": None if largest is None else _sensitivity(largest)[0],
+    }
+    return told, row
 
 
 def _adjustment(declared: Sequence[str], features: Iterable[str], causal: set[str]) -> str:

@@ -16,9 +16,9 @@ from pydantic import Field
 
 from veracity.analysis.base import Analyzer, analyzer
 from veracity.analysis.scores import RunTables
-from veracity.analysis.wording import ESTIMATE, cell, estimate_cells
+from veracity.analysis.wording import ESTIMATE, cell, estimate_cells, number
 from veracity.core.config import Settings
-from veracity.core.finding import Finding, Place, Plot, Point, ResultTable, ScatterPlot
+from veracity.core.finding import Cell, Finding, Place, Plot, Point, ResultTable, ScatterPlot
 from veracity.stats.agreement import BlandAltman, bland_altman, icc_agreement, kendall_tau
 from veracity.stats.cluster import Floats
 from veracity.stats.proportion import clustered_proportion
@@ -64,7 +64,9 @@ class CrossSetupAgreement(Analyzer):
             return Finding(self.name, "across", place, title, notes=[note])
         gaps = bland_altman(both.first, both.second, both.sources, seed=self.seed, resamples=self.resamples)
         table = self._table(both, gaps)
-        return Finding(self.name, "across", place, title, [table], _plots(both, gaps, names))
+        told, row = _told(table, place, names)
+        plots = _plots(both, gaps, names, place.algorithm)
+        return Finding(self.name, "across", place, title, [table], plots, answer=told, summary=row, decided=True)
 
     def _table(self, both: _Matched, gaps: BlandAltman) -> ResultTable:
         pair = np.column_stack([both.first, both.second])
@@ -82,6 +84,23 @@ class CrossSetupAgreement(Analyzer):
         cells.append(("limits of agreement", None, None, cell(gaps.low), cell(gaps.high), len(both.sources), None))
         note = "Matched on policy and item, replicates averaged; intervals by source. Sign: above, at or below 0."
         return ResultTable("agreement", "Agreement", ("agreement", *ESTIMATE), tuple(cells), note)
+
+
+def _told(table: ResultTable, place: Place, names: tuple[str, str]) -> tuple[str, dict[str, Cell]]:
+    """The sentence and the row of a pair of setups."""
+    values = {str(row[0]): row for row in table.rows}
+    order, same, bias, sign, policies = (str(row[0]) for row in table.rows[:5])
+    row: dict[str, Cell] = {
+        "Kendall's τ-b": values[order][1],
+        "ICC(2,1)": values[same][1],
+        "bias": values[bias][1],
+        "same sign": values[sign][1],
+        "order of policies, τ-b": values[policies][1],
+    }
+    icc, bent = values[same][1], values[bias][1]
+    agreed = "do not vary" if icc is None else f"agree at ICC {number(float(icc))}"
+    shift = "" if bent is None else f", the second less the first {number(float(bent))}"
+    return f"{place.algorithm}: {names[0]} and {names[1]} {agreed}{shift}.", row
 
 
 def str_key(pair: tuple[tuple[object, ...], pl.DataFrame]) -> str:
@@ -113,8 +132,8 @@ def _policy_means(both: _Matched) -> tuple[Floats, Floats]:
     return means["x"].to_numpy(), means["y"].to_numpy()
 
 
-def _plots(both: _Matched, gaps: BlandAltman, names: tuple[str, str]) -> list[Plot]:
-    step = max(1, len(both.sources) // 600)
+def _plots(both: _Matched, gaps: BlandAltman, names: tuple[str, str], metric: str) -> list[Plot]:
+    step = max(1, len(both.sources) // 300)
     points = [
         Point(float(b - a), float((a + b) / 2), group=policy)
         for a, b, policy in zip(both.first[::step], both.second[::step], both.policies[::step], strict=True)
@@ -122,4 +141,6 @@ def _plots(both: _Matched, gaps: BlandAltman, names: tuple[str, str]) -> list[Pl
     levels = [(gaps.bias.value, "bias"), (gaps.low, "−1.96 sd"), (gaps.high, "+1.96 sd")]
     caption = "Difference against mean of the two setups, one point a policy and item."
     label = f"{names[1]} − {names[0]}"
-    return [ScatterPlot("bland_altman", "Bland–Altman", caption, points, "mean of the two", label, levels=levels)]
+    return [
+        ScatterPlot("bland_altman", "Bland–Altman", caption, points, f"mean of the two, {metric}", label, levels=levels)
+    ]

@@ -18,11 +18,11 @@ from pydantic import Field
 
 from veracity.analysis.base import Analyzer, analyzer
 from veracity.analysis.scores import RunTables
-from veracity.analysis.wording import ESTIMATE, cell, estimate_cells, sign
+from veracity.analysis.wording import ESTIMATE, cell, estimate_cells, number, sign
 from veracity.core.config import Settings
 from veracity.core.errors import ConfigError
 from veracity.core.estimate import Estimate
-from veracity.core.finding import Finding, Place, Plot, Point, ResultTable, ScatterPlot
+from veracity.core.finding import Cell, Finding, Place, Plot, Point, ResultTable, ScatterPlot
 from veracity.stats.agreement import icc_retest
 from veracity.stats.cluster import Floats
 from veracity.stats.correlation import disattenuated, fisher_interval, pearson, residuals, spearman, within
@@ -85,9 +85,11 @@ class EvaluationRelationship(Analyzer):
                 continue
             table = self._table(ok, both, first, second)
             plots = [_scatter(both, first, second)]
+            told, row = _told(table, first, second)
             place = Place(f"{first}~{second}", model=model)
             found.append(
-                Finding(self.name, scale, place, f"{first} and {second}", [table], plots, [ASSOCIATION])
+                Finding(self.name, scale, place, f"{first} and {second}", [table], plots, [ASSOCIATION],
+                        answer=told, summary=row, decided=_decided(table))
             )  # fmt: skip
         if few:
             rows = tuple((*pair, "insufficient") for pair in few)
@@ -145,6 +147,29 @@ class EvaluationRelationship(Analyzer):
         return Estimate(r, np.nan, *fisher_interval(r, len(x)), len(x), len(x), "neither", 0.0)
 
 
+def _told(table: ResultTable, first: str, second: str) -> tuple[str, dict[str, Cell]]:
+    """The sentence and the row of a pair of metrics."""
+    values = {str(row[0]): row for row in table.rows}
+    _, r, _, low, high, *_ = values["Pearson"]
+    row: dict[str, Cell] = {name.removeprefix("Pearson "): one[1] for name, one in values.items()}
+    if r is None:
+        return f"{first} and {second}: one of them does not vary.", row
+    ends = "" if low is None or high is None else f" [{number(float(low))}, {number(float(high))}]"
+    rest = [
+        f"{name.removeprefix('Pearson ')} {number(float(one[1]))}"
+        for name, one in values.items()
+        if name in ("Pearson within items", "partial, given length and domain") and one[1] is not None
+    ]
+    more = f"; {', '.join(rest)}" if rest else ""
+    return f"{first} and {second}: r = {number(float(r))}{ends}{more}. No cause is shown.", row
+
+
+def _decided(table: ResultTable) -> bool:
+    """Whether the interval of Pearson's r leaves 0 out."""
+    low, high = next((row[3], row[4]) for row in table.rows if row[0] == "Pearson")
+    return low is not None and high is not None and float(low) * float(high) > 0
+
+
 def _in_turn(names: Sequence[str]) -> list[str]:
     """The first of each paradigm (the name up to its first dot), then the second of each, and so on."""
     seen: dict[str, int] = {}
@@ -191,8 +216,8 @@ def _reliability(ok: pl.DataFrame, name: str) -> float:
 
 
 def _scatter(both: _Both, first: str, second: str) -> Plot:
-    """Each trajectory, at most 600 of them, evenly taken; the line is of all."""
-    step = max(1, both.rows.height // 600)
+    """Each trajectory, at most 300 of them, evenly taken; the line is of all."""
+    step = max(1, both.rows.height // 300)
     points = [
         Point(float(y), float(x), group=policy)
         for x, y, policy in zip(both.x[::step], both.y[::step], both.rows["policy"].to_list()[::step], strict=True)

@@ -7,9 +7,9 @@ reasons again get the same value (retest), and does the order agree with a publi
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 import polars as pl
@@ -27,13 +27,24 @@ from veracity.analysis.rating import (
     means,
     standings,
 )
-from veracity.analysis.scores import RunTables, Setup, setups, unit_means
-from veracity.analysis.wording import ESTIMATE, better, cell, estimate_cells, left_out, point
+from veracity.analysis.scores import RunTables, Setup, policies_called, setups, unit_means
+from veracity.analysis.wording import (
+    ESTIMATE,
+    better,
+    cell,
+    estimate_cells,
+    left_out,
+    listed,
+    point,
+    with_interval,
+)
 from veracity.core.config import Settings
 from veracity.core.errors import ConfigError
 from veracity.core.estimate import Estimate
-from veracity.core.finding import Finding, IntervalPlot, Place, Plot, Point, ResultTable, ScatterPlot
+from veracity.core.finding import Cell, Finding, IntervalPlot, Place, Plot, Point, ResultTable, ScatterPlot
 from veracity.stats.agreement import icc_retest, split_half
+
+Given = TypeVar("Given")
 
 
 class ComparisonOptions(Settings):
@@ -82,20 +93,24 @@ class PerformanceComparison(Analyzer):
             return []
         units = UnitMeans.of(wide, direction)
         draws = {"seed": self.seed, "resamples": self.resamples}
-        own = means(units, **draws)
+        own, called = means(units, **draws), policies_called(scores)
         pairs, order = changes(units, **draws), standings(units, **draws)
         tables = [_means_table(own, direction), *_pairs_table(pairs), *_standings_table(order, pairs)]
-        tables.append(self._soundness(units, scores))
-        plots = _plots(own, pairs, order, direction)
-        plots += self._by_position(order, own, direction)
+        sound = self._soundness(units, scores)
+        tables.append(sound)
+        plots = _plots(place.algorithm, own, pairs, order, direction)
+        plots += self._by_position(order, called)
         notes = [*left_out(scores), *_turned(order)]
         if self.options.arena:
-            rated = self._arena(own, direction)
+            rated = self._arena(own, direction, called)
             tables.append(rated[0])
             plots += rated[1]
             notes += rated[2]
         title = f"{place.algorithm}: {len(units.policies)} policies ({better(direction)})"
-        return [Finding(self.name, scale, place, title, tables, plots, notes)]
+        told = _answer(place, own, pairs, order)
+        row = _summary(own, pairs, order, sound)
+        return [Finding(self.name, scale, place, title, tables, plots, notes, answer=told, summary=row,
+                        decided=any(pair.winner for pair in pairs))]  # fmt: skip
 
     def _soundness(self, units: UnitMeans, scores: pl.DataFrame) -> ResultTable:
         middle, low, high = split_half(units.values, units.sources, seed=self.seed, splits=min(self.resamples, 500))
@@ -112,20 +127,21 @@ class PerformanceComparison(Analyzer):
         header = ("reliability", "policy", "value", "low", "high", "rows")
         return ResultTable("soundness", "Is the score sound?", header, tuple(rows), note)
 
-    def _by_position(self, order: list[Standing], own: dict[str, Estimate], direction: str) -> list[Plot]:
+    def _by_position(self, order: list[Standing], called: dict[str, str]) -> list[Plot]:
         """Ratings against size or names."""
         options = self.options
         if options.x == "none" or not order:
             return []
+        groups_of = _by_policy(options.groups, called)
         if options.x == "size":
-            if lacking := [one.policy for one in order if one.policy not in options.sizes]:
+            sizes = _by_policy(options.sizes, called)
+            if lacking := [one.policy for one in order if one.policy not in sizes]:
                 raise ConfigError(f"performance_comparison: x=size needs sizes.{lacking[0]}, in billions of parameters")
-            places = {one.policy: options.sizes[one.policy] for one in order}
+            places = {one.policy: sizes[one.policy] for one in order}
         else:
             places = {name: float(i) for i, name in enumerate(sorted(one.policy for one in order), start=1)}
         points = [
-            point(one.policy, one.rating, x=places[one.policy], group=options.groups.get(one.policy, ""))
-            for one in order
+            point(one.policy, one.rating, x=places[one.policy], group=groups_of.get(one.policy, "")) for one in order
         ]
         by_size = options.x == "size"
         label = "parameters, billions" if by_size else "policies in the order of their names"
@@ -136,11 +152,14 @@ class PerformanceComparison(Analyzer):
                         "Elo", log_x=spread)
         ]  # fmt: skip
 
-    def _arena(self, own: dict[str, Estimate], direction: str) -> tuple[ResultTable, list[Plot], list[str]]:
+    def _arena(
+        self, own: dict[str, Estimate], direction: str, called: dict[str, str]
+    ) -> tuple[ResultTable, list[Plot], list[str]]:
         options = self.options
-        if unknown := sorted(set(options.drop) - set(own)):
+        drop = [called.get(name, name) for name in options.drop]
+        if unknown := sorted(set(drop) - set(own)):
             raise ConfigError(f"performance_comparison.drop: {unknown[0]!r} is no policy here: {', '.join(own)}")
-        rated, table = arena_table(own, direction, options.arena, options.aliases, options.drop)
+        rated, table = arena_table(own, direction, options.arena, _by_policy(options.aliases, called), drop)
         notes = []
         if lacking := sorted(set(own) - {one.policy for one in rated}):
             notes.append(f"Not in the table of ratings under an exact name or alias: {', '.join(lacking)}.")
@@ -150,6 +169,55 @@ class PerformanceComparison(Analyzer):
                 "they do to a correlation makes it mean less; the first figure has them all."
             )
         return table, arena_plots(rated, direction), notes
+
+
+def _by_policy(given: Mapping[str, Given], called: Mapping[str, str]) -> dict[str, Given]:
+    """Options by the names that policies have in the tables."""
+    return {called.get(name, name): value for name, value in given.items()}
+
+
+def _answer(place: Place, own: dict[str, Estimate], pairs: list[PairedChange], order: list[Standing]) -> str:
+    """Who is best, and whom it could be told apart from."""
+    where = f" ({place.mode})" if place.mode != "ALL" else ""
+    if len(own) < 2:
+        return "".join(f"{place.algorithm}{where} of {policy}: {with_interval(one)}." for policy, one in own.items())
+    if not order:
+        apart = [pair for pair in pairs if pair.adjusted < 0.05]
+        return f"{place.algorithm}{where}: {len(apart)} of {len(pairs)} pairs of policies differ, neither way better."
+    level = [one.policy for one in order if one.rank == order[0].rank]
+    beaten = [pair for pair in pairs if pair.winner == level[0]]
+    values = own[level[0]]
+    who = f"{listed(level)} {'are level at the top' if len(level) > 1 else 'is best'}"
+    others = len(order) - len(level)
+    told = (
+        f", told apart from {len(beaten)} of {others} other{'s' if others > 1 else ''} (the last: {_last(own, order)})"
+    )
+    if not beaten:
+        told = " but not told apart from the others"
+    return f"{place.algorithm}{where}: {who}, {with_interval(values)}{told if others else ''}."
+
+
+def _last(own: dict[str, Estimate], order: list[Standing]) -> str:
+    return f"{order[-1].policy}, {with_interval(own[order[-1].policy])}"
+
+
+def _summary(
+    own: dict[str, Estimate], pairs: list[PairedChange], order: list[Standing], sound: ResultTable
+) -> dict[str, Cell]:
+    """The best policy beside the worst, and how sure their order is."""
+    if not order:
+        return {}
+    best, last = own[order[0].policy], own[order[-1].policy]
+    beaten = sum(pair.winner == order[0].policy for pair in pairs)
+    return {
+        "best": order[0].policy,
+        "mean": with_interval(best),
+        "last": order[-1].policy,
+        "mean of last": with_interval(last),
+        "told apart": f"{beaten} of {len(order) - 1}",
+        "first": f"{100 * order[0].best:.0f} %",
+        "split-half": sound.rows[0][2],
+    }
 
 
 def _turned(order: list[Standing]) -> list[str]:
@@ -198,21 +266,26 @@ def _standings_table(order: list[Standing], pairs: list[PairedChange]) -> list[R
     return [ResultTable("standings", "Ratings and ranks", header, rows, note)]
 
 
-def _plots(own: dict[str, Estimate], pairs: list[PairedChange], order: list[Standing], direction: str) -> list[Plot]:
+def _plots(
+    name: str, own: dict[str, Estimate], pairs: list[PairedChange], order: list[Standing], direction: str
+) -> list[Plot]:
     by_mean = sorted(
         own.items(), key=lambda pair: (np.nan_to_num(pair[1].value), pair[0]), reverse=direction != "lower"
     )
     caption = f"Mean over items with its 95 % interval by source; {better(direction)}."
-    plots: list[Plot] = [IntervalPlot("means", "Means", caption, [point(p, one) for p, one in by_mean], "mean")]
+    shown = [point(p, one) for p, one in by_mean]
+    plots: list[Plot] = [IntervalPlot("means", "Means", caption, shown, f"mean of {name}")]
     if pairs and len(pairs) <= 28:
         shown = [point(f"{p.second} − {p.first}", p.change, solid=p.adjusted < 0.05) for p in pairs]
         caption = "On shared items; filled where the difference remains after Holm's correction."
-        plots.append(IntervalPlot("differences", "Paired differences", caption, shown, "difference", null=0.0))
+        plots.append(
+            IntervalPlot("differences", "Paired differences", caption, shown, f"difference of {name}", null=0.0)
+        )
     if order:
         caption = "Elo from wins on shared items, with 95 % intervals by source."
         shown = [point(one.policy, one.rating) for one in order]
-        plots.append(IntervalPlot("ratings", "Ratings", caption, shown, "Elo", null=1000.0))
+        plots.append(IntervalPlot("ratings", "Ratings", caption, shown, "Elo points", null=1000.0))
         caption = "Rank by mean, 1 is best, with 95 % of the ranks in resampled sources."
         shown = [Point(one.rank, 0.0, one.rank_low, one.rank_high, label=one.policy) for one in order]
-        plots.append(IntervalPlot("ranks", "Ranks", caption, shown, "rank"))
+        plots.append(IntervalPlot("ranks", "Ranks", caption, shown, "rank, 1 is best"))
     return plots

@@ -14,6 +14,7 @@ import polars as pl
 from veracity.analysis.base import Analyzer, analyzer
 from veracity.analysis.scores import RunTables, setups, statuses
 from veracity.analysis.wording import cell
+from veracity.core.config import Settings
 from veracity.core.finding import Finding, Place, ResultTable
 from veracity.stats.cluster import bootstrap_mean
 
@@ -27,17 +28,26 @@ FEW = 30
 class ResultsCatalog(Analyzer):
     """Which runs are there, and what did they find?"""
 
+    def __init__(self, options: Settings | None = None, *, seed: int = 0, resamples: int = 2000) -> None:
+        super().__init__(options, seed=seed, resamples=resamples)
+        self._entries: dict[str, dict[str, Any]] = {}
+
     def on_run(self, run: RunTables, scores: pl.DataFrame) -> Iterable[Finding]:
         """The entry of one run."""
-        entry = self._entry(run, scores)
+        entry = self._known(run, scores)
         yield Finding(
             self.name, "run", Place(model=f"run-{run.name}"), run.name, [_metrics_table(entry)],
-            notes=entry["warnings"], files={"catalog.json": _json([entry])},
+            notes=entry["warnings"], files={"catalog.json": _json([entry])}, answer=_sentence(entry),
+            summary={
+                "status": entry["status"], "trajectories": entry["trajectories"],
+                "metrics": len({m["algorithm"] for m in entry["metrics"]}), "cost, $": entry["cost"],
+                "seconds": entry["wall_s"], "warnings": len(entry["warnings"]),
+            },
         )  # fmt: skip
 
     def across(self, runs: Sequence[RunTables], scores: pl.DataFrame) -> Iterable[Finding]:
         """All entries in one file."""
-        entries = [self._entry(run, scores.filter(pl.col("run") == run.name)) for run in runs]
+        entries = [self._known(run, scores.filter(pl.col("run") == run.name)) for run in runs]
         header = ("run", "status", "trajectories", "policies", "domains", "modes", "metrics", "cost", "warnings")
         rows = tuple(
             (e["run"], e["status"], e["trajectories"], ", ".join(e["policies"]), ", ".join(e["domains"]),
@@ -46,8 +56,15 @@ class ResultsCatalog(Analyzer):
         )  # fmt: skip
         table = ResultTable("runs", "Runs", header, rows, "Cost in US dollars, where the manifest says it.")
         yield Finding(
-            self.name, "across", Place(), f"{len(runs)} runs", [table], files={"catalog.json": _json(entries)}
+            self.name, "across", Place(), f"{len(runs)} runs", [table], files={"catalog.json": _json(entries)},
+            answer=" ".join(_sentence(entry) for entry in entries),
         )  # fmt: skip
+
+    def _known(self, run: RunTables, scores: pl.DataFrame) -> dict[str, Any]:
+        """The entry, which two scales ask for; made once."""
+        if run.name not in self._entries:
+            self._entries[run.name] = self._entry(run, scores)
+        return self._entries[run.name]
 
     def _entry(self, run: RunTables, scores: pl.DataFrame) -> dict[str, Any]:
         metrics = [metric for setup in setups(scores) for metric in self._metrics(setup.scores)]
@@ -81,6 +98,22 @@ class ResultsCatalog(Analyzer):
                 "value": cell(mean.value), "se": cell(mean.se), "low": cell(mean.ci_low), "high": cell(mean.ci_high),
                 "n": mean.n, "sources": mean.clusters, "rows": own.height, "statuses": statuses(own),
             }  # fmt: skip
+
+
+def _sentence(entry: dict[str, Any]) -> str:
+    """The run in one sentence."""
+    parts = [
+        f"{entry['trajectories']:,} trajectories of {_count(entry['policies'], 'policy', 'policies')}",
+        f"in {_count(entry['modes'], 'mode', 'modes')}",
+        f"on {_count(entry['domains'], 'domain', 'domains')}",
+    ]
+    cost = "" if entry["cost"] is None else f", ${entry['cost']:,.2f}"
+    warned = f"; {_count(entry['warnings'], 'warning', 'warnings')}" if entry["warnings"] else ""
+    return f"{entry['run']} is {entry['status']}: {' '.join(parts)}{cost}{warned}."
+
+
+def _count(things: Sequence[Any], one: str, many: str) -> str:
+    return f"{len(things)} {one if len(things) == 1 else many}"
 
 
 def _warnings(run: RunTables, metrics: Sequence[dict[str, Any]]) -> list[str]:

@@ -15,8 +15,17 @@ import polars as pl
 from pydantic import Field
 
 from veracity.analysis.base import Analyzer, analyzer
-from veracity.analysis.scores import RunTables, unit_means
-from veracity.analysis.wording import ESTIMATE, better, cell, estimate_cells, point, sign
+from veracity.analysis.scores import RunTables, policies_called, unit_means
+from veracity.analysis.wording import (
+    ESTIMATE,
+    better,
+    cell,
+    estimate_cells,
+    listed,
+    point,
+    sign,
+    with_interval,
+)
 from veracity.core.config import Settings
 from veracity.core.errors import ConfigError
 from veracity.core.estimate import Direction, Estimate
@@ -66,7 +75,7 @@ class TrainingCausalEffect(Analyzer):
             return
         yield Finding(
             self.name, "across", Place(model=arms["trained"]), f"{arms['trained']} against {arms['base']}",
-            [_table(changes)], [_plot(changes)], self._notes(arms, scores, held),
+            [_table(changes)], [_plot(changes)], self._notes(arms, scores, held), answer=_answer(changes, arms),
         )  # fmt: skip
 
     def _arms(self, scores: pl.DataFrame) -> dict[str, str]:
@@ -74,12 +83,12 @@ class TrainingCausalEffect(Analyzer):
         given = {role: getattr(self.options, role) for role in ("base", "trained", "placebo")}
         if not any(given.values()):
             return {}
-        known = sorted(set(scores["policy"]))
+        known, there = policies_called(scores), ", ".join(sorted(set(scores["policy"])))
         for role, policy in given.items():
             if (policy and policy not in known) or (not policy and role != "placebo"):
                 what = f"{policy!r} is no policy here" if policy else "name one"
-                raise ConfigError(f"training_causal_effect.{role}: {what}; there are: {', '.join(known)}")
-        return {role: policy for role, policy in given.items() if policy}
+                raise ConfigError(f"training_causal_effect.{role}: {what}; there are: {there}")
+        return {role: known[policy] for role, policy in given.items() if policy}
 
     def _changes(self, name: str, direction: Direction, wide: pl.DataFrame, arms: dict[str, str]) -> Iterable[_Change]:
         contrasts = {"trained − base": ("base", "trained")}
@@ -146,6 +155,20 @@ def _verdict(change: _Change, adjusted: float) -> str:
         return "not told apart"
     way = sign(change.estimate.direction) * change.estimate.value
     return "moved" if way == 0 else ("better" if way > 0 else "worse")
+
+
+def _answer(changes: Sequence[_Change], arms: dict[str, str]) -> str:
+    """What got better and what got worse, by the contrast that isolates the chosen samples."""
+    adjusted = holm({str(i): c.p for i, c in enumerate(changes)})
+    contrast = "trained − placebo" if "placebo" in arms else "trained − base"
+    own = [(c, _verdict(c, adjusted[str(i)])) for i, c in enumerate(changes) if c.contrast == contrast]
+    parts = [
+        f"{verdict} in {listed(f'{c.metric} ({with_interval(c.estimate)})' for c, v in own if v == verdict)}"
+        for verdict in ("better", "worse")
+        if any(v == verdict for _, v in own)
+    ]
+    against = f"{arms['trained']} against {arms['placebo' if 'placebo' in arms else 'base']}"
+    return f"{against}: {listed(parts)}." if parts else f"{against}: no metric of {len(own)} is told apart."
 
 
 def _plot(changes: Sequence[_Change]) -> IntervalPlot:

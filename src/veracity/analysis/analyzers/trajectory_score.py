@@ -8,7 +8,7 @@ without a better side selects nothing and is refused; a row without a value is w
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal
 
 import polars as pl
@@ -53,18 +53,20 @@ class TrajectoryScore(Analyzer):
 
     def on_run(self, run: RunTables, scores: pl.DataFrame) -> Iterable[Finding]:
         """By metric, over the whole run."""
-        own = scores.filter(pl.col("trajectory").is_not_null())
+        own, right = scores.filter(pl.col("trajectory").is_not_null()), right_in_the_end(run)
         for (algorithm,), rows in sorted(own.group_by("algorithm", maintain_order=True), key=lambda p: str(p[0])):
             if self._asked(str(algorithm), rows["direction"][0]):
                 place = Place(str(algorithm), model=f"run-{run.name}")
-                yield self._finding(place, "run", rows, run)
+                yield self._finding(
+                    place, "run", rows, lambda ranked: json_lines(training_rows(ranked, run, right))
+                )  # fmt: skip
         self._check(scores)
 
     def on_setup(self, setup: Setup) -> Iterable[Finding]:
         """The ranking alone, over runs."""
         rows = setup.scores.filter(pl.col("trajectory").is_not_null())
         if rows.height and self._asked(setup.place.algorithm, rows["direction"][0]):
-            yield self._finding(setup.place, "setup", rows, None)
+            yield self._finding(setup.place, "setup", rows)
 
     def _asked(self, algorithm: str, direction: str) -> bool:
         """Whether to score by a metric; ConfigError where it was asked for and has no direction."""
@@ -85,8 +87,13 @@ class TrajectoryScore(Analyzer):
             raise ConfigError(f"trajectory_score: no row of {lost[0]!r}; there are: {', '.join(sorted(known))}")
 
     def _finding(
-        self, place: Place, scale: Literal["run", "setup"], rows: pl.DataFrame, run: RunTables | None
+        self,
+        place: Place,
+        scale: Literal["run", "setup"],
+        rows: pl.DataFrame,
+        training: Callable[[pl.DataFrame], str] | None = None,
     ) -> Finding:
+        """`training` writes the file to train on from the ranking."""
         direction = rows["direction"][0]
         ranked, dropped = self._ranked(rows, direction)
         table = ResultTable(
@@ -96,9 +103,16 @@ class TrajectoryScore(Analyzer):
         )  # fmt: skip
         told = ", ".join(f"{count} {why}" for why, count in dropped.items() if count)
         notes = [*left_out(rows), *([f"Not taken: {told}."] if told else [])]
-        files = {} if run is None else {"training.jsonl": json_lines(training_rows(ranked, run))}
+        files = {} if training is None else {"training.jsonl": training(ranked)}
         title = f"{place.algorithm}: {ranked.height} trajectories to learn from"
-        return Finding(self.name, scale, place, title, [table], notes=notes, files=files)
+        answer = f"{place.algorithm}: {ranked.height} trajectories to learn from."
+        if ranked.is_empty():
+            answer = f"{place.algorithm}: no trajectory to learn from; {told or 'none has a value'}."
+        ends = [ranked["score"][0], ranked["score"][-1]] if ranked.height else [None, None]
+        row = {"kept": ranked.height, "best": ends[0], "last kept": ends[1], "left out": sum(dropped.values())}
+        return Finding(
+            self.name, scale, place, title, [table], notes=notes, files=files, answer=answer, summary=row
+        )  # fmt: skip
 
     def _ranked(self, rows: pl.DataFrame, direction: str) -> tuple[pl.DataFrame, dict[str, int]]:
         """One row a kept trajectory, best first, and how many were left out for which reason.
@@ -109,7 +123,7 @@ class TrajectoryScore(Analyzer):
         one = _one_a_trajectory(rows.filter(pl.col("status") == "ok"))
         filters = {
             "of other splits": pl.col("split").is_null() | pl.col("split").is_in(options.splits),
-            "of other policies": pl.col("policy").is_in(options.policies) if options.policies else pl.lit(True),
+            "of other policies": _called(options.policies) if options.policies else pl.lit(True),
             "truncated, filtered or failed": pl.col("status_of_trajectory").is_in(options.statuses),
             "under other conditions": pl.col("condition").is_in(options.conditions),
             "below the least score": pl.lit(True) if options.least is None else pl.col("score") >= options.least,
@@ -126,6 +140,11 @@ class TrajectoryScore(Analyzer):
         return ranked, dropped
 
 
+def _called(names: list[str]) -> pl.Expr:
+    """Policies by either of their names."""
+    return pl.col("policy").is_in(names) | pl.col("spec").is_in(names)
+
+
 def _one_a_trajectory(ok: pl.DataFrame) -> pl.DataFrame:
     """The mean of a trajectory's values; its error is that of the values, or of their mean where there are several."""
     first = [c for c in ok.columns if c not in ("trajectory", "value", "se", "trials")]
@@ -138,15 +157,14 @@ def _one_a_trajectory(ok: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def training_rows(ranked: pl.DataFrame, run: RunTables) -> Iterable[dict[str, Any]]:
-    """One row a training sample of the trajectories in `ranked`, best first.
+def training_rows(ranked: pl.DataFrame, run: RunTables, right: Mapping[str, bool]) -> Iterable[dict[str, Any]]:
+    """One row a training sample of the trajectories in `ranked`, best first; `right` is `right_in_the_end`.
 
     A sample whose turn begins with text that is not trained on is left out: a chat cannot be continued in mid-turn.
     """
     told = run.trajectories.filter(pl.col("trajectory").is_in(ranked["trajectory"].to_list()))
     steps = run.steps.filter(pl.col("trajectory").is_in(ranked["trajectory"].to_list()))
     trajectories = read_trajectories(told, steps, [_problem(row) for row in told.iter_rows(named=True)])
-    right = right_in_the_end(run)
     for row in ranked.iter_rows(named=True):
         trajectory = trajectories.get(row["trajectory"])
         for sample in trajectory.samples() if trajectory else ():
