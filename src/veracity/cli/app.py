@@ -19,6 +19,7 @@ from veracity.cli import (
     compare,
     doctor,
     domains,
+    graders,
     import_env,
     keys,
     launch,
@@ -83,6 +84,7 @@ app.add_typer(tiny.app, name="tiny")
 app.add_typer(sweep.app, name="sweep")
 app.add_typer(recipes.app, name="recipes")
 app.add_typer(domains.app, name="domains")
+app.add_typer(graders.app, name="graders")
 app.add_typer(models.app, name="models")
 app.add_typer(keys.app, name="keys")
 app.add_typer(batches.app, name="batches")
