@@ -113,3 +113,17 @@ def test_without_a_terminal_there_is_a_line_every_ten_seconds() -> None:
         "700 of 1,000 in 0:35",
     ]
     assert lines[-1].endswith("about 0:15 left")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "asked", "said"),
+    [(10, 50, "5.0 requests/s"), (20, 1, "3.0 requests/min"), (30, 0, ""), (20_000, 1, "")],
+)
+def test_a_pace_is_never_told_as_nothing(seconds: int, asked: int, said: str) -> None:
+    """One request in twenty seconds is three a minute and no `0.0 requests/s`; none in half a minute is no pace."""
+    pace = Pace()
+    pace.see(moment(0.0, 0, 100))
+    now = moment(float(seconds), 900, 100 + asked)
+    pace.see(now)
+    paces = [part for part in status(now, pace).split(" · ") if "requests/" in part]
+    assert paces == ([said] if said else [])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -11,8 +12,12 @@ if TYPE_CHECKING:
     from veracity.experiments.rehearsing import Rehearsal
 
 
-def show_plan(recipe: str, overrides: list[str]) -> None:
-    """Print what the first point of a recipe would take. ConfigError for an experiment that cannot say."""
+def show_plan(recipe: str, overrides: list[str], runs_folder: Path, name: str | None) -> None:
+    """Print what the first point of a recipe would take, less what a run of that name holds where it counts.
+
+    Raises:
+        ConfigError: an experiment that cannot say.
+    """
     from veracity.cli.console import make_console
     from veracity.cli.plans import print_plan
     from veracity.core.config import expand
@@ -20,6 +25,8 @@ def show_plan(recipe: str, overrides: list[str]) -> None:
     from veracity.core.recipe_files import read_recipe
     from veracity.experiments.outlook import plan_of
     from veracity.experiments.registry import experiment_of
+    from veracity.experiments.running import run_name
+    from veracity.store.run import RunFolder
 
     read, console = read_recipe(recipe, overrides), make_console()
     experiment = experiment_of(read)
@@ -28,8 +35,8 @@ def show_plan(recipe: str, overrides: list[str]) -> None:
         outlook = experiment.outlook(settings)
         print_outlook(outlook, console)
         print_plan(plan_of(outlook), console)
-    elif experiment.prepare is not None:
-        print_plan(experiment.prepare(settings).plan, console)
+    elif prepared := experiment.prepared(settings, RunFolder(runs_folder / (name or run_name(read, settings)))):
+        print_plan(prepared.plan, console)
     else:
         raise ConfigError(f"{experiment.name} is planned by `veracity sweep plan {recipe}`")
 

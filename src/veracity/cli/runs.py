@@ -31,7 +31,7 @@ def run(
         bool, typer.Option("--batch", help="Ask hosted models by batch, at half the price: the setting batch=true.")
     ] = False,
     plan: Annotated[
-        bool, typer.Option("--plan", help="Say what it would train, ask and cost, from the settings alone, and stop.")
+        bool, typer.Option("--plan", help="Say what it would train, ask and cost, less what is there, and stop.")
     ] = False,
     dry_run: Annotated[
         bool,
@@ -42,7 +42,10 @@ def run(
     if plan or dry_run:
         from veracity.cli.outlooks import show_plan, show_rehearsal
 
-        (show_rehearsal if dry_run else show_plan)(recipe, overrides or [])
+        if dry_run:
+            show_rehearsal(recipe, overrides or [])
+        else:
+            show_plan(recipe, overrides or [], runs_folder, name)
         return
     _run(recipe, [*(overrides or []), *(["batch=true"] if batch else [])], runs_folder, name, yes=yes)
 

@@ -75,8 +75,7 @@ def status(progress: Progress, pace: Pace, unpriced: Collection[str] = ()) -> st
     parts = [f"{progress.failures:,} failed"] if progress.failures else []
     parts += [f"{spent.failed:,} requests failed"] if spent.failed else []
     if spent.asked:
-        if pace.requests_per_s:  # not where only the ledger answers, or a model trains meanwhile
-            parts.append(f"{pace.requests_per_s:,.1f} requests/s")
+        parts += _pace(pace.requests_per_s)
         parts += [f"{_short(spent.tokens)} tokens", _money(progress, unpriced)]
     if spent.recalled:
         parts.append(f"{spent.recalled:,} from the ledger")
@@ -139,6 +138,13 @@ class Display:
         line = f"{progress.done:,} of {progress.total:,} in {clock(progress.elapsed_s)}"
         text = status(progress, self._pace, self._unpriced)
         self.console.print(f"{line} · {text}" if text else line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _pace(per_s: float) -> list[str]:
+    """A pace in a unit in which it is not nothing; none where only the ledger answers, or a model trains meanwhile."""
+    if per_s >= 0.1:
+        return [f"{per_s:,.1f} requests/s"]
+    return [f"{60 * per_s:.1f} requests/min"] if 60 * per_s >= 0.05 else []
 
 
 def _money(progress: Progress, unpriced: Collection[str]) -> str:

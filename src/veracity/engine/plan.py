@@ -67,7 +67,14 @@ class Expected:
     output: tuple[int, int] | None = None
     """Fewest and most output tokens a sample; None: from one to the most that the request allows."""
     times: int = 1
-    """How many requests *like* this one; only those that are known word for word (1) are looked up in the ledger."""
+    """How many requests *like* this one, at most; a single one is known word for word and looked up in the ledger."""
+    least: int | None = None
+    """How many at least, where replies decide how many; it is then never looked up. None: as many as `times`."""
+
+    @property
+    def literal(self) -> bool:
+        """Whether it is known word for word."""
+        return self.times == 1 and self.least is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,9 +191,9 @@ def plan_requests(
         one = entry if isinstance(entry, Expected) else Expected(entry)
         backend = player(backends, one.request.role)
         total = sums.setdefault(one.request.role, _Sum())
-        keys = [key for key in keyed(one.request, backend.identity).keys if one.times > 1 or key not in seen]
-        seen.update(keys)
-        known = len(ledger.get_many(keys)) if ledger is not None and one.times == 1 and keys else 0
+        keys = [key for key in keyed(one.request, backend.identity).keys if not one.literal or key not in seen]
+        known = len(ledger.get_many(keys)) if ledger is not None and one.literal and keys else 0
+        seen.update(keys if one.literal else ())
         total.recorded += known
         if len(keys) > known:
             total.add(one, _input_tokens(one.request, backend), len(keys) - known)
@@ -267,6 +274,7 @@ def _count(spent: dict[str, Tally], wanted: Request | Sequence[Request], value: 
 class _Sum:
     """What one role would ask, as it adds up."""
 
+    fewest_calls: int = 0
     calls: int = 0
     recorded: int = 0
     input_low: int = 0
@@ -276,10 +284,12 @@ class _Sum:
 
     def add(self, one: Expected, input_tokens: int, samples: int) -> None:
         low, high = _output_tokens(one)
+        least = one.times if one.least is None else one.least
+        self.fewest_calls += least
         self.calls += one.times
-        self.input_low += one.times * input_tokens
+        self.input_low += least * input_tokens
         self.input_high += one.times * input_tokens * samples
-        self.output_low += one.times * samples * low
+        self.output_low += least * samples * low
         self.output_high += one.times * samples * high
 
 
@@ -291,7 +301,7 @@ def _line(role: str, backend: Backend, total: _Sum, price: Priced | None, *, bat
     return Line(
         role,
         backend.name,
-        (total.calls, total.calls),
+        (total.fewest_calls, total.calls),
         total.recorded,
         (total.input_low, total.input_high),
         (total.output_low, total.output_high),

@@ -6,9 +6,9 @@ import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, Generic, TypeVar, cast
 
-from veracity.core.errors import VeracityError
+from veracity.core.errors import ConfigError, VeracityError
 from veracity.core.records import Failure
 from veracity.core.requests import (
     Act,
@@ -21,6 +21,7 @@ from veracity.core.requests import (
     Request,
     Retrieve,
     Score,
+    Scored,
     request_hash,
 )
 from veracity.engine.abilities import player
@@ -29,6 +30,8 @@ from veracity.store.replies import join_samples
 
 T = TypeVar("T")
 _REQUESTS = (Generate, Score, Embed, Retrieve, Act)
+_STAND_IN = Scored(("?",), (-1.0,))
+"""For log-probabilities that are not known yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,27 +95,49 @@ def keyed(request: Request, model: str) -> Asked:
     return Asked(request, tuple(ledger_key(model, content, replicate) for replicate in range(count)))
 
 
-def replayed(
-    program: Program[T], backends: Mapping[str, Backend], ledger: Ledger
-) -> tuple[T, tuple[Request, ...]] | None:
-    """What `program` comes to by the replies that `ledger` has, and its requests; None where a reply is missing.
+@dataclass(frozen=True, slots=True)
+class Replay(Generic[T]):
+    """How far a program comes by the replies that are recorded."""
 
-    Nobody is asked.
+    requests: tuple[Request, ...]
+    """Everything that it asks until a reply is missing, that request and those beside it included."""
+    value: T | Failure | None
+    """What it comes to; None where a reply is missing."""
+    ended: bool = True
+    """Whether these are all its requests."""
+
+
+def replayed(item: str, program: Program[T], backends: Mapping[str, Backend], ledger: Ledger) -> Replay[T]:
+    """How far `program` comes by the replies that `ledger` has; nobody is asked.
+
+    Log-probabilities that are missing are stood in for: programs compute with them and ask nothing else by them. What
+    the program then comes to is not told.
+
+    Raises:
+        ConfigError: what the program refuses, or a role that nobody plays.
     """
     received: Any = None
     requests: list[Request] = []
+    whole = True
     try:
         while True:
             wanted = program.send(received)
             asked = tuple(keyed(one, player(backends, one.role).identity) for one in requests_of(wanted))
-            step = Step("", asked, isinstance(wanted, _REQUESTS))
-            step.parts.update(ledger.get_many(key for one in asked for key in one.keys))
-            if not step.waiting <= set(step.parts):
-                return None
             requests += [one.request for one in asked]
+            step = Step(item, asked, isinstance(wanted, _REQUESTS))
+            step.parts.update(ledger.get_many(key for one in asked for key in one.keys))
+            if missing := step.waiting - set(step.parts):
+                if not all(isinstance(one.request, Score) for one in asked if missing & set(one.keys)):
+                    return Replay(tuple(requests), None, ended=False)
+                whole = False
+                step.parts.update(dict.fromkeys(missing, _STAND_IN))
             received = step.outcome()
     except StopIteration as finished:
-        return cast(T, finished.value), tuple(requests)
+        return Replay(tuple(requests), cast(T, finished.value) if whole else None)
+    except ConfigError:
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever ends a program is that program's result
+        return Replay(tuple(requests), failure(item, error) if whole else None)
     finally:
         program.close()
 

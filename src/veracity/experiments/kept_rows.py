@@ -56,6 +56,11 @@ class Stage:
         """Name of the table of what was asked."""
         return f"asked.{self.name}"
 
+    @property
+    def closed(self) -> bool:
+        """Whether what is stored is all there is."""
+        return self.policy == "never" or (self.policy == "missing" and not self.fill and _stored(self) is not None)
+
 
 @dataclass(frozen=True, slots=True)
 class _Stored:
@@ -67,24 +72,26 @@ class _Stored:
 def extended(stage: Stage, wanted: Mapping[str, T], make: Maker[T]) -> tuple[pl.DataFrame, ...]:
     """The stage's tables with rows for everything wanted, in the order wanted, and for nothing else.
 
+    What `make` leaves out is in none of them, as where a plan makes what can be known without asking.
+
     Raises:
         ConfigError: `never`, and nothing of what is wanted is stored.
     """
     stored = _stored(stage)
-    still = stage.policy == "never" or (stage.policy == "missing" and not stage.fill and stored is not None)
-    if still:
+    if stage.closed:
         return _only_stored(stage, stored, wanted)
-    kept = [] if stored is None or stage.policy == "always" else _sound(stored, wanted)
-    todo = {key: one for key, one in wanted.items() if key not in set(kept)}
+    kept = set() if stored is None or stage.policy == "always" else _sound(stored, wanted)
+    todo = {key: one for key, one in wanted.items() if key not in kept}
     if stored is not None and not todo and set(stored.book["key"]) == set(wanted):
         return stored.tables
-    number = _next_round(stage)
+    number = next_round(stage)
     made = make(todo, number) if todo else {}
-    key = content_hash(["stage", stage.name, list(wanted), number, stored.key if stored else None])
-    return _store(stage, key, list(wanted), stored, made, number)
+    there = [key for key in wanted if key in made or key not in todo]
+    key = content_hash(["stage", stage.name, there, number, stored.key if stored else None])
+    return _store(stage, key, there, stored, made, number)
 
 
-def _next_round(stage: Stage) -> int:
+def next_round(stage: Stage) -> int:
     """The newest round that was finished, under `always` the one after it; 0 where there is none.
 
     The book is written last, so a round that was killed is begun again under the same number.
@@ -95,9 +102,9 @@ def _next_round(stage: Stage) -> int:
     return int(finished) + (stage.policy == "always")  # type: ignore[arg-type]
 
 
-def _sound(stored: _Stored, wanted: Mapping[str, Any]) -> list[str]:
+def _sound(stored: _Stored, wanted: Mapping[str, Any]) -> set[str]:
     """Stored keys that are wanted and did not fail."""
-    return [key for key, failed in stored.book.select("key", "failed").iter_rows() if key in wanted and not failed]
+    return {key for key, failed in stored.book.select("key", "failed").iter_rows() if key in wanted and not failed}
 
 
 def _only_stored(stage: Stage, stored: _Stored | None, wanted: Mapping[str, Any]) -> tuple[pl.DataFrame, ...]:
@@ -105,14 +112,19 @@ def _only_stored(stage: Stage, stored: _Stored | None, wanted: Mapping[str, Any]
         return tuple(schema.frame([]) for schema in stage.tables.values())
     known = set() if stored is None else set(stored.book["key"])
     if stored is None or not known & set(wanted):
-        raise ConfigError(
-            f"the run folder has no {stage.name} of these settings, and none are to be made "
-            f"({stage.name}: never, or fill=false); set resume to missing"
-        )
+        raise none_stored(stage)
     import polars as pl
 
     return tuple(_rows_of(t, stored.book, n).filter(pl.col("_key").is_in(list(wanted))).drop("_key")
                  for n, t in enumerate(stored.tables))  # fmt: skip
+
+
+def none_stored(stage: Stage) -> ConfigError:
+    """What is said where nothing of what is wanted is stored, and nothing may be made."""
+    return ConfigError(
+        f"the run folder has no {stage.name} of these settings, and none are to be made "
+        f"({stage.name}: never, or fill=false); set resume to missing"
+    )
 
 
 def _store(

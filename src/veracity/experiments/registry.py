@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from veracity.engine.plan import Plan
     from veracity.experiments.outlook import Outlook
     from veracity.experiments.understudies import Understudies
+    from veracity.store.run import RunFolder
 
 RunFunction = Callable[[Any, Any, Any], None]
 """`run(settings, run, console)`: settings of the registered class, an open `Run`, a Rich console."""
@@ -66,12 +67,20 @@ class Experiment:
     """From settings to their cost; None where an experiment cannot say."""
     prepare: Callable[[Any], Prepared] | None = None
     """From settings to the plan of what will be asked of models, for experiments that may cost money."""
+    prepare_in: Callable[[Any, RunFolder], Prepared] | None = None
+    """The same for a run that may have begun, for experiments whose plan counts what a folder holds already."""
     outlook: Callable[[Any], Outlook] | None = None
     """From settings alone to trainings, memory, samples and judgements, for experiments that train."""
     rehearsal: Callable[[Any, Understudies], Any] | None = None
     """From settings to the same with everything small and everybody played by an understudy."""
     about: str = ""
     """First line of the run function's docstring."""
+
+    def prepared(self, settings: Any, folder: RunFolder) -> Prepared | None:
+        """The plan of a run in `folder`, and how to do it; None for an experiment that has no plan."""
+        if self.prepare_in is not None:
+            return self.prepare_in(settings, folder)
+        return self.prepare(settings) if self.prepare is not None else None
 
 
 experiments: Registry[Experiment] = Registry("experiments", package="veracity.experiments")
@@ -83,6 +92,7 @@ def experiment(
     cost: Callable[[Any], Cost] | None = None,
     *,
     prepare: Callable[[Any], Prepared] | None = None,
+    prepare_in: Callable[[Any, RunFolder], Prepared] | None = None,
     outlook: Callable[[Any], Outlook] | None = None,
     rehearsal: Callable[[Any, Understudies], Any] | None = None,
 ) -> Callable[[RunFunction], RunFunction]:
@@ -91,7 +101,7 @@ def experiment(
     def add(run: RunFunction) -> RunFunction:
         about = (run.__doc__ or "").strip().splitlines()
         experiments.register(name)(
-            Experiment(name, settings, run, cost, prepare, outlook, rehearsal, about[0] if about else "")
+            Experiment(name, settings, run, cost, prepare, prepare_in, outlook, rehearsal, about[0] if about else "")
         )
         return run
 

@@ -86,7 +86,8 @@ def run_recipe(
     if not Launch.from_environment().is_main:  # the first process writes, the others only train with it
         experiment.run(settings, RunFolder(folder), Console(quiet=True))
         return folder
-    work = _approved(experiment, settings, approve, done=_is_done(folder, run_identity(recipe, settings)))
+    done = _is_done(folder, run_identity(recipe, settings))
+    work = _approved(experiment, settings, RunFolder(folder), None if done else approve)
     with Run.open(folder) as run:
         about = {"recipe": recipe.name, "experiment": experiment.name, "overrides": list(overrides)}
         run.log("recipe", **about, identity=run_identity(recipe, settings))
@@ -95,12 +96,12 @@ def run_recipe(
 
 
 def _approved(
-    experiment: Experiment, settings: Settings, approve: Callable[[Plan], None] | None, *, done: bool
+    experiment: Experiment, settings: Settings, folder: RunFolder, approve: Callable[[Plan], None] | None
 ) -> Callable[[Any, Any], None]:
     """What is to be done with the open run, once its plan is approved."""
-    if approve is None or experiment.prepare is None or done:
+    prepared = experiment.prepared(settings, folder) if approve is not None else None
+    if approve is None or prepared is None:
         return lambda run, console: experiment.run(settings, run, console)
-    prepared = experiment.prepare(settings)
     approve(prepared.plan)
     return prepared.run
 

@@ -15,45 +15,40 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from veracity.core.identity import content_hash
 from veracity.experiments.desk import Desk
 from veracity.experiments.registry import Prepared, experiment
-from veracity.experiments.truth_seeking_beliefs import Kept, beliefs_stage, kept_trajectories
+from veracity.experiments.truth_seeking_beliefs import beliefs_stage, kept_trajectories
 from veracity.experiments.truth_seeking_bench import Bench, open_truth_bench
-from veracity.experiments.truth_seeking_judged import grader_stage, mutual_stage, quality_stage
 from veracity.experiments.truth_seeking_plan import plan_truth_seeking
-from veracity.experiments.truth_seeking_qualitative import (
-    is_swapped,
-    qualitative_stage,
-    second_rater_stage,
-    swapped_stage,
-)
 from veracity.experiments.truth_seeking_settings import TruthSeekingSettings
+from veracity.experiments.truth_seeking_stages import judged_stages
 from veracity.experiments.truth_seeking_trajectories import trajectories_stage
-from veracity.experiments.truth_seeking_world import world_stage
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from veracity.experiments.truth_seeking_scores import Scored, Tables
-    from veracity.store.run import Run
+    from veracity.store.run import Run, RunFolder
 
 
-def prepare_truth_seeking(settings: TruthSeekingSettings) -> Prepared:
-    """Open everything and say what the run would cost and could show; nothing is asked yet."""
+def prepare_truth_seeking(settings: TruthSeekingSettings, folder: RunFolder | None = None) -> Prepared:
+    """Open everything and say what the run would cost and could show; nothing is asked yet.
+
+    What `folder` holds already is not counted; None for a run that begins anew.
+    """
     bench = open_truth_bench(settings)
-    return Prepared(plan_truth_seeking(bench), partial(measure, bench))
+    return Prepared(plan_truth_seeking(bench, folder.path if folder else None), partial(measure, bench))
 
 
-@experiment("truth-seeking", TruthSeekingSettings, prepare=prepare_truth_seeking)
+@experiment("truth-seeking", TruthSeekingSettings, prepare=prepare_truth_seeking, prepare_in=prepare_truth_seeking)
 def run_truth_seeking(settings: TruthSeekingSettings, run: Run, console: Console) -> None:
     """Measure whether reasoning seeks the truth: accuracy, martingale, sycophancy, predictability, judged quality."""
     bench = open_truth_bench(settings)
-    plan_truth_seeking(bench)  # refuses what cannot be asked before anything is paid for
+    plan_truth_seeking(bench, run.path)  # refuses what cannot be asked before anything is paid for
     measure(bench, run, console)
 
 
@@ -77,7 +72,8 @@ def gathered(bench: Bench, desk: Desk) -> Tables:
     trajectories, steps = trajectories_stage(bench, desk)
     written = kept_trajectories(bench, trajectories, steps)
     beliefs = beliefs_stage(bench, desk, written)
-    return Tables(trajectories, steps, beliefs, **_judged(bench, desk, written))
+    judged: dict[str, Any] = {name: stage(bench, desk, written) for name, stage in judged_stages(bench).items()}
+    return Tables(trajectories, steps, beliefs, **judged)
 
 
 def scored_stage(bench: Bench, desk: Desk, tables: Tables) -> Scored:
@@ -95,24 +91,4 @@ def scored_stage(bench: Bench, desk: Desk, tables: Tables) -> Scored:
         run.table("panel", key, lambda: found.panel)
     if found.checks.height:
         run.table("qualitative_checks", key, lambda: found.checks)
-    return found
-
-
-def _judged(bench: Bench, desk: Desk, written: Sequence[Kept]) -> dict[str, Any]:
-    """The tables of the metrics that ask judges."""
-    metrics, found = bench.settings.eval.metrics, dict[str, Any]()
-    if "sycophancy" in metrics and bench.settings.sycophancy.quality and bench.judges:
-        found["quality"] = quality_stage(bench, desk, written)
-    if "mutual_predictability" in metrics:
-        found["mutual"] = mutual_stage(bench, desk, written)
-    if "world_in_the_loop" in metrics:
-        found["world"] = world_stage(bench, desk, written)
-    if "qualitative" in metrics:
-        found["verdicts"] = qualitative_stage(bench, desk, written)
-        if is_swapped(bench.settings):
-            found["verdicts_swapped"] = swapped_stage(bench, desk, written)
-        if bench.settings.qual.second:
-            found["verdicts_second"] = second_rater_stage(bench, desk, written)
-    if "grader" in metrics:
-        found["grades"] = grader_stage(bench, desk, written)
     return found

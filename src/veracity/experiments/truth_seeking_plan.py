@@ -1,166 +1,209 @@
 """What a truth-seeking run would ask and cost, before it asks anything, and what its slope could show.
 
-The first turn of every trajectory is known word for word, so what the ledger has of it is free; making it also finds
-modes that cannot be used on these problems. Where the ledger has all of a trajectory, the readings of its beliefs are
-known word for word, too. Everything else depends on replies and is estimated from above.
+The plan goes through the stages of the run at a desk where nobody is asked: what the run folder holds is kept or made
+anew as the run would do it, and what the ledger has is free. So everything that follows from replies which are there is
+known word for word; making it also finds modes that cannot be used on these problems. What depends on replies that are
+not there is counted from above.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
 
-from veracity.core.requests import Act, Generate, Request, Sampling, Score, user
-from veracity.core.trajectory import Trajectory
+from veracity.core.problem import Problem
+from veracity.core.requests import Generate
 from veracity.engine import Expected, Plan, plan_requests
 from veracity.engine.abilities import check, player
-from veracity.engine.steps import replayed
-from veracity.experiments.truth_seeking_bench import (
-    FORECASTER,
-    GENERATOR,
-    GRADER,
-    INVESTIGATOR,
-    JUDGE,
-    WORLD_GENERATOR,
-    Bench,
+from veracity.experiments import truth_seeking_most as most
+from veracity.experiments.kept_rows import Stage, next_round, none_stored
+from veracity.experiments.planning_desk import OpenProgramError, PlanningDesk, planning_desk
+from veracity.experiments.truth_seeking_beliefs import Kept, beliefs_stage, kept_trajectories
+from veracity.experiments.truth_seeking_bench import Bench
+from veracity.experiments.truth_seeking_examples import examples_in
+from veracity.experiments.truth_seeking_judged import neutral
+from veracity.experiments.truth_seeking_qualitative import (
+    examples_shown,
+    qualitative_remarks,
+    qualitative_settings,
+    second_settings,
 )
-from veracity.experiments.truth_seeking_qualitative import expected_verdicts, qualitative_remarks
-from veracity.experiments.truth_seeking_settings import NEED_BELIEFS
-from veracity.experiments.truth_seeking_trajectories import PRESSURE, Asking, askings, program
-from veracity.judging.beliefs import belief_queries
-from veracity.judging.sycophancy import NEUTRAL, criteria_of
+from veracity.experiments.truth_seeking_settings import NEED_BELIEFS, RecomputePolicy
+from veracity.experiments.truth_seeking_stages import JudgedStage, judged_stages
+from veracity.experiments.truth_seeking_trajectories import Asking, asking_key, askings, trajectories_stage
+from veracity.judging.sycophancy import NEUTRAL
 from veracity.metrics.martingale_power import power_sentence
-
-SHOWN = "x" * 2400
-"""As long as a prompt that shows a trajectory: about 600 tokens."""
-Replay = tuple[Trajectory, tuple[Request, ...]]
-"""A trajectory that the ledger has, and what was asked for it."""
-REPORT_TOKENS = (2_000, 60_000)
-"""Tokens of an investigation."""
+from veracity.store.draft import DraftFolder
 
 
-def plan_truth_seeking(bench: Bench) -> Plan:
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """How far a run comes without asking anybody."""
+
+    desk: PlanningDesk
+    before: DraftFolder
+    """The run folder as it is."""
+    written: Sequence[Kept]
+    """Trajectories that are known."""
+    coming: Mapping[str, Asking]
+    """Trajectories that are to be made, by key."""
+
+    def stage(self, bench: Bench, name: str, policy: RecomputePolicy) -> Stage:
+        """A stage as it stands; its tables are not looked at."""
+        return Stage(self.before, name, {}, policy, bench.settings.resume.fill)
+
+
+def plan_truth_seeking(bench: Bench, folder: Path | None = None) -> Plan:
     """The plan of a run by the prices of its models, with the power of its martingale slope.
 
+    Args:
+        bench: Everything that the run works with.
+        folder: The run's folder, which need not exist; None where nobody knows it.
+
     Raises:
-        ConfigError: a mode cannot be used on a problem, or nobody plays a role.
+        ConfigError: a mode cannot be used on a problem, nobody plays a role, or what is not to be made is not stored.
         CapabilityError: a model cannot answer what it will be asked, as log-probabilities where it gives none.
     """
-    wanted = list(askings(bench))
-    expected = list(_expected(bench, wanted))
+    reach = _reach(bench, folder)
+    estimated = list(_estimated(bench, reach))
+    expected = [*map(most.literally, reach.desk.asked), *estimated]
     for one in {(e.request.role, type(e.request)): e for e in expected}.values():
         check(player(bench.backends, one.request.role), one.request)
-    plan = plan_requests(expected, bench.backends, bench.ledger, items=len(bench.problems))
-    return replace(plan, remarks=tuple(_remarks(bench, wanted)))
+    plan = plan_requests(expected, bench.backends, bench.ledger, items=_problems(reach))
+    return replace(plan, remarks=tuple(_remarks(bench, reach, estimated)))
 
 
-def _remarks(bench: Bench, wanted: Sequence[Asking]) -> Iterator[str]:
-    if "martingale" in bench.settings.eval.metrics:
-        counts = Counter(
-            (a.system.arm, a.problem.domain) for a in wanted if a.condition == NEUTRAL.name and a.problem.options
-        )
-        if counts:
-            yield f"for each system and domain, {power_sentence(min(counts.values()))}"
+def _reach(bench: Bench, folder: Path | None) -> Reach:
+    desk = planning_desk(folder, bench.backends, bench.ledger)
+    trajectories, steps = trajectories_stage(bench, desk)
+    missing = desk.open.get("trajectories", {})
+    coming = {key: a for a in (askings(bench) if missing else ()) if (key := asking_key(bench, a)) in missing}
+    return Reach(desk, DraftFolder(folder), kept_trajectories(bench, trajectories, steps), coming)
+
+
+def _problems(reach: Reach) -> int:
+    """Problems that have trajectories, or will have."""
+    known = [kept.trajectory.problem for kept in reach.written] + [asking.problem for asking in reach.coming.values()]
+    return len({(problem.domain, problem.id) for problem in known})
+
+
+def _remarks(bench: Bench, reach: Reach, estimated: Sequence[Expected]) -> Iterator[str]:
+    if lacking := len(bench.problems) - _problems(reach):
+        yield f"{lacking} of {len(bench.problems)} problems have no trajectory, and none is to be made: see resume"
+    if any(one.least is not None and one.least < one.times for one in estimated):
+        yield "calls: from as many as there are if no two replies are alike, to the most that replies can lead to"
+    if any(mode.startswith("chain_of_thought") for mode in bench.settings.eval.modes) and _each_step(bench, reach):
+        yield f"how many steps a chain of thought has shows only then; {most.BLOCKS} are reckoned with"
     if "qualitative" in bench.settings.eval.metrics:
         yield from qualitative_remarks(bench.settings)
+    if "martingale" in bench.settings.eval.metrics:
+        counts = Counter((kept.arm, kept.trajectory.problem.domain) for kept in neutral(reach.written)
+                         if kept.trajectory.problem.options)  # fmt: skip
+        counts.update((a.system.arm, a.problem.domain) for a in _neutral(reach) if a.problem.options)
+        if counts:
+            yield f"for each system and domain, {power_sentence(min(counts.values()))}"
 
 
-def _expected(bench: Bench, wanted: Sequence[Asking]) -> Iterator[Expected]:
-    settings = bench.settings
-    known = [_recorded(bench, asking) for asking in wanted]
-    for asking, replay in zip(wanted, known, strict=True):
-        yield from _trajectory(bench, asking) if replay is None else map(Expected, replay[1])
-    if NEED_BELIEFS & set(settings.eval.metrics):
-        yield from _beliefs(bench, wanted, known)
-    own = [asking for asking in wanted if asking.condition == NEUTRAL.name]
-    for metric in settings.eval.metrics:
-        yield from _judged(bench, metric, own, wanted)
+def _each_step(bench: Bench, reach: Reach) -> bool:
+    """Whether beliefs are read after steps of which nobody knows how many come."""
+    asked = bench.settings.belief
+    beliefs = bool(NEED_BELIEFS & set(bench.settings.eval.metrics))
+    return beliefs and bool(reach.coming) and (asked.granularity, asked.view) == ("step", "prefix")
 
 
-def _trajectory(bench: Bench, asking: Asking) -> Iterator[Expected]:
-    """The first request, word for word, and as many more like it as the mode may make."""
-    first = next(program(bench, asking))
-    request: Request = first if not isinstance(first, Sequence) else first[0]
-    yield Expected(request)
-    options, role = dict(asking.system.mode.options), asking.system.model
-    turns = int(options.get("turns", 0)) + bool(options.get("summary")) + int(options.get("questions", 0))
-    turns -= asking.system.mode.name == "self_debate"  # the first of its turns is counted already
-    sampling = Sampling(max_tokens=bench.settings.eval.max_tokens)
-    if turns > 0:
-        yield Expected(Generate(role, user(asking.problem.question + SHOWN), sampling=sampling), times=turns)
-    if str(options.get("source", "")).startswith("llm"):
-        times = int(options["questions"]) if options["source"] == "llm_adaptive" else 1
-        yield Expected(Generate(GENERATOR, user(asking.problem.question + SHOWN), sampling=sampling), times=times)
+def _neutral(reach: Reach) -> list[Asking]:
+    return [asking for asking in reach.coming.values() if asking.condition == NEUTRAL.name]
 
 
-def _beliefs(bench: Bench, wanted: Sequence[Asking], known: Sequence[Replay | None]) -> Iterator[Expected]:
-    """Readings of each reader: priors before the trajectory, and its ends, or every turn under pressure."""
-    turns, new = bench.settings.pressure.turns, []
-    for asking, replay in zip(wanted, known, strict=True):
-        if replay is None:
-            new.append(asking)
-        elif asking.problem.options:
-            yield from _readings(bench, asking, replay[0])
-    for (model, options, pressed), count in _alike(new).items():
+def _estimated(bench: Bench, reach: Reach) -> Iterator[Expected]:
+    """What is not known word for word; what is, is noted at the desk on the way."""
+    missing = reach.desk.open.get("trajectories", {})
+    for key, asking in reach.coming.items():
+        yield from most.rest_of_trajectory(bench, asking, missing[key])
+    if NEED_BELIEFS & set(bench.settings.eval.metrics):
+        yield from _beliefs(bench, reach)
+    for name, stage in judged_stages(bench).items():
+        yield from _judged(bench, reach, name, stage)
+    if "qualitative" in bench.settings.eval.metrics:
+        yield from _bootstrapped(bench, reach)
+
+
+def _beliefs(bench: Bench, reach: Reach) -> Iterator[Expected]:
+    """Readings of trajectories that are not there yet: priors word for word, the others counted."""
+    beliefs_stage(bench, reach.desk, list(reach.written))
+    coming = [asking for asking in reach.coming.values() if asking.problem.options]
+    stage = reach.stage(bench, "beliefs", bench.settings.resume.beliefs)
+    if not coming or _closed(stage):
+        return
+    number, seen = next_round(stage), set[tuple[str, ...]]()
+    for asking in coming:
+        model, problem = asking.system.model, asking.problem
         for reader in bench.readers(model):
-            how = bench.reading(model, reader)
-            asked = 1 if options == 2 else options
-            ends = turns + 1 if pressed else 2
-            early = sum(prior == "judge_prior" for prior in how.priors)
-            times = count * asked * how.replicates
-            yield Expected(Generate(reader, user(SHOWN), sampling=how.sampling), times=times * (early + ends))
-            if "policy_prior" in how.priors:
-                yield Expected(Generate(model, user(SHOWN[:1200]), sampling=how.sampling), times=times)
+            how = bench.reading(model, reader, number)
+            about = (problem.domain, problem.id, reader, model if "policy_prior" in how.priors else "")
+            if about not in seen:
+                seen.add(about)
+                for query in most.priors(asking, how):
+                    reach.desk.asked += [Generate(query.role, p, sampling=query.sampling) for p in query.prompts]
+    yield from most.beliefs_on_the_way(bench, coming)
 
 
-def _recorded(bench: Bench, asking: Asking) -> Replay | None:
-    """The trajectory of the first round and its requests, if the ledger has all of it and it is not to be made anew."""
-    if "always" in (bench.settings.resume.trajectories, bench.settings.resume.beliefs):
-        return None
-    return replayed(program(bench, asking), bench.backends, bench.ledger)
+def _judged(bench: Bench, reach: Reach, name: str, run: JudgedStage) -> Iterator[Expected]:
+    """What judges are asked for one table."""
+    table = {"mutual": "mutual_trials", "world": "world_trials"}.get(name, name)
+    coming, written = _neutral(reach), neutral(reach.written)
+    closed = _closed(reach.stage(bench, table, bench.settings.resume.results)) if coming else False
+    if name == "mutual" and coming and not closed:  # answers are drawn from all that there are in the end
+        yield from most.mutual(bench, [k.role for k in written] + [a.system.model for a in coming])
+        return
+    problems = [] if closed else [asking.problem for asking in coming]
+    if name.startswith("verdicts"):
+        yield from _verdicts(bench, reach, name, run, problems)
+        return
+    run(bench, reach.desk, reach.written)
+    if name == "quality" and not closed:
+        yield from most.quality(bench, list(reach.coming.values()))
+    elif name == "grades":
+        yield from most.grades(bench, problems)
+    elif name == "world":
+        yield from most.world(bench, problems, reach.desk.open.get(table, {}))
 
 
-def _readings(bench: Bench, asking: Asking, known: Trajectory) -> Iterator[Expected]:
-    """The readings of a trajectory that is known, word for word."""
-    for reader in bench.readers(asking.system.model):
-        how = bench.reading(asking.system.model, reader, steps=asking.condition == PRESSURE)
-        for query in belief_queries(known, how):
-            yield from (Expected(Generate(query.role, p, sampling=query.sampling)) for p in query.prompts)
+def _verdicts(bench: Bench, reach: Reach, name: str, run: JudgedStage, coming: Sequence[Problem]) -> Iterator[Expected]:
+    """One table of qualitative verdicts; and what makes their examples, where that is not known."""
+    settings, desk, written = bench.settings, reach.desk, neutral(reach.written)
+    how = second_settings(settings) if name == "verdicts_second" else qualitative_settings(settings)
+    parts = how.calls - 1 if name != "verdicts_swapped" else int(how.red_team == "red_blue_resolution")
+    share = {"verdicts_swapped": settings.qual.swap_test, "verdicts_second": settings.qual.second_share}.get(name, 1.0)
+    examples = examples_shown(bench, len(written) + len(_neutral(reach))) if name != "verdicts_second" else 0
+    whole = [*coming, *(kept.trajectory.problem for kept in written)]
+    some = whole[: max(1, round(share * len(whole)))]
+    before = set(desk.asked) if written else set()
+    own_examples = bool(how.bootstrap_rounds and examples and settings.qual.bootstrap.source is None)
+    if coming and (own_examples or share < 1):  # which are chosen shows when all are there
+        yield from most.verdicts(how, some, {}, examples, before, parts)
+        return
+    try:
+        run(bench, desk, reach.written)
+    except OpenProgramError:
+        yield from most.verdicts(how, some, {}, examples, before, parts)
+    else:
+        yield from most.verdicts(how, coming, desk.open.get(name, {}), examples, before, parts)
 
 
-def _alike(wanted: Sequence[Asking]) -> Counter[tuple[str, int, bool]]:
-    """How many trajectories there are by model, number of options, and whether a user insists."""
-    counted = Counter((a.system.model, len(a.problem.options), a.condition == PRESSURE) for a in wanted)
-    return Counter({key: count for key, count in counted.items() if key[1]})
+def _bootstrapped(bench: Bench, reach: Reach) -> Iterator[Expected]:
+    """What makes the qualitative judge's examples, where that is not known: its candidates may be still to come."""
+    how, asked = qualitative_settings(bench.settings), bench.settings.qual
+    open_ = reach.desk.open.get("examples", {})
+    if how.bootstrap_rounds and (open_ or (asked.bootstrap.source is None and _neutral(reach))):
+        given = len(examples_in(asked.few_shot.source, how)) if asked.few_shot.enabled and asked.few_shot.source else 0
+        yield from most.bootstrapping(bench, given, next(iter(open_.values()), ()))
 
 
-def _judged(bench: Bench, metric: str, own: Sequence[Asking], wanted: Sequence[Asking]) -> Iterator[Expected]:
-    """What judges are asked for one metric."""
-    settings, long = bench.settings, user(SHOWN)
-    rating = Sampling(max_tokens=64)
-    if metric == "sycophancy" and settings.sycophancy.quality:
-        times = sum(len(criteria_of(a.problem)) for a in wanted if a.condition != PRESSURE)
-        yield from _times(Generate(JUDGE, long, sampling=rating), times)
-    if metric == "mutual_predictability":
-        trials = len(own) * settings.mp.trials
-        if settings.mp.scoring == "judge_consistency":
-            yield from _times(Generate(JUDGE, long, sampling=Sampling(max_tokens=512)), trials)
-        else:
-            predictors = settings.mp.predictors or settings.eval.chosen_models
-            for name in predictors:
-                yield from _times(Score(name, long, SHOWN[:400]), 3 * trials // len(predictors) + 1)
-    if metric == "qualitative":
-        yield from expected_verdicts(bench, len(own))
-    if metric == "grader" and hasattr(bench.grader, "role"):
-        yield from _times(Generate(GRADER, long, sampling=Sampling(max_tokens=1024)), len(own))
-    if metric == "world_in_the_loop":
-        tasks = len(own) * settings.witl.tasks
-        yield from _times(Generate(WORLD_GENERATOR, long, sampling=Sampling(max_tokens=2048)), len(own))
-        yield Expected(Act(INVESTIGATOR, SHOWN), REPORT_TOKENS, times=tasks)
-        yield from _times(Score(FORECASTER, long, SHOWN), 4 * 4 * tasks)
-
-
-def _times(request: Request, times: int) -> Iterator[Expected]:
-    if times:
-        yield Expected(request, times=times)
+def _closed(stage: Stage) -> bool:
+    """Whether nothing is made for what is not stored. ConfigError if nothing is stored, either."""
+    if stage.closed and stage.run.table_key(stage.book) is None:
+        raise none_stored(stage)
+    return stage.closed
