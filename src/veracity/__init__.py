@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from veracity.engine import Budget
     from veracity.plays import aplay, aplay_many, play, play_many
     from veracity.store import Ledger
+    from veracity.teaching import train_dpo, train_grpo, train_sft
 
 __version__ = "0.1.0"
 
@@ -36,6 +37,9 @@ _HOMES = {
     "play": "veracity.plays",
     "play_many": "veracity.plays",
     "swapped": "veracity.core.conversation",
+    "train_dpo": "veracity.teaching",
+    "train_grpo": "veracity.teaching",
+    "train_sft": "veracity.teaching",
 }
 __all__ = [
     "Answer",
@@ -54,6 +58,9 @@ __all__ = [
     "play",
     "play_many",
     "swapped",
+    "train_dpo",
+    "train_grpo",
+    "train_sft",
 ]
 
 

@@ -102,7 +102,7 @@ def load(
         ModelError: the model exists and cannot be loaded.
     """
     drawn = changed_sampling(Sampling(), sampling)  # a wrong option is found before a model is read
-    return Model(open_model(spec), ledger=ledger, budget=budget, progress=progress, sampling=drawn)
+    return Model(open_model(spec), ledger=ledger, budget=budget, progress=progress, sampling=drawn, spec=spec)
 
 
 class Model:
@@ -121,7 +121,10 @@ class Model:
         budget: Budget | None = None,
         progress: Callable[[Progress], None] | None = None,
         sampling: Sampling | None = None,
+        spec: str | None = None,
     ) -> None:
+        self.spec = spec
+        """The name that it was loaded by; None for a backend of one's own, and for what `with_…` makes."""
         self._backend = shared(backend)
         self._sampling = Sampling() if sampling is None else sampling
         self._limits = {"budget": budget, "progress": progress}
@@ -154,6 +157,10 @@ class Model:
     def spent(self) -> Tally:
         """Calls, tokens and US dollars that this model has cost; what the ledger gave is free."""
         return self._running.engine.spent
+
+    def like(self, spec: str) -> Model:
+        """The model that `spec` names, with this one's ledger, limits and way of drawing. Errors as of `load`."""
+        return self._wrapped(open_model(spec), spec)
 
     def with_system(self, prompt: str) -> Model:
         """This model under the system prompt with the id `prompt`, as `careful` or `careful.v1`; `none` takes it away.
@@ -380,9 +387,9 @@ class Model:
         """Run programs; each one's value or the error that ended it, in their order."""
         return await self._running.results(programs)
 
-    def _wrapped(self, backend: Backend) -> Model:
+    def _wrapped(self, backend: Backend, spec: str | None = None) -> Model:
         ledger = self._running.ledger if self._running.records else None
-        return Model(backend, ledger=ledger, sampling=self._sampling, **self._limits)  # type: ignore[arg-type]
+        return Model(backend, ledger=ledger, sampling=self._sampling, spec=spec, **self._limits)  # type: ignore[arg-type]
 
 
 def _asking(messages: tuple[Message, ...], n: int, sampling: Sampling) -> Program[tuple[Sample, ...]]:

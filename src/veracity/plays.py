@@ -73,7 +73,7 @@ async def aplay(
     progress: Callable[[Progress], None] | None = None,
 ) -> T:
     """`play`, awaited."""
-    results = await _running(roles, ledger, budget, progress).results({"0": program})
+    results = await Running(backends_of(roles), ledger, budget, progress).results({"0": program})
     return cast(T, raised(results["0"]))
 
 
@@ -86,19 +86,17 @@ async def aplay_many(
     progress: Callable[[Progress], None] | None = None,
 ) -> dict[str, T | Failure]:
     """`play_many`, awaited."""
-    results = await _running(roles, ledger, budget, progress).results(programs)
+    results = await Running(backends_of(roles), ledger, budget, progress).results(programs)
     return {name: failure(name, one) if isinstance(one, Exception) else one for name, one in results.items()}
 
 
-def _running(
-    roles: Roles, ledger: LedgerChoice, budget: Budget | None, progress: Callable[[Progress], None] | None
-) -> Running:
+def backends_of(roles: Roles) -> dict[str, Backend]:
+    """Who answers in each role; a name that plays several is opened once."""
     opened: dict[str, Backend] = {}
     for who in roles.values():
         if isinstance(who, str) and who not in opened:
             opened[who] = shared(open_model(who))
-    backends = {role: _backend(who, opened) for role, who in roles.items()}
-    return Running(backends, ledger, budget, progress)
+    return {role: _backend(who, opened) for role, who in roles.items()}
 
 
 def _backend(who: Model | Backend | str, opened: Mapping[str, Backend]) -> Backend:

@@ -52,7 +52,7 @@ def trainer(kind: Any, settings: RlSettings, tmp: Path, rewards: Sequence[Reward
     """TRL's trainer, ready to be looked at."""
     from veracity.training.group_training import GroupTraining, make_trainer
 
-    what = GroupTraining(prompts(n), judge_of(problems(n)), rewards)
+    what = GroupTraining(prompts(n), judge_of(problems(n)), rewards, "look-up")
     stage = RewardStage(what.judge, rewards, settings.group_size, settings.max_missing)
     model, tokenizer = load_model(START, settings)
     batch = Launch(0, 1, None).per_device_batch(settings)

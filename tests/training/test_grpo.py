@@ -29,7 +29,7 @@ SMALL = GrpoSettings(batch_size=16, group_size=4, max_completion_length=8, learn
 def grpo(tmp: Path, settings: GrpoSettings = SMALL, rewards: Any = None, n: int = 8, **more: Any) -> TrainingLog:
     judge: Judge = more.pop("judge", judge_of(problems(n)))
     rewards = rewards or [part("length", long_words)]
-    where = {"folder": tmp / "checkpoints", "out": tmp / "out", "seed": 3}
+    where = {"folder": tmp / "checkpoints", "out": tmp / "out", "seed": 3, "judged_by": "look-up"}
     return train_grpo(START, more.pop("prompts", prompts(n)), judge, rewards, settings, **{**where, **more})
 
 
@@ -44,7 +44,7 @@ def test_a_trivial_reward_rises_in_a_few_steps(tmp_path: Path, train: Any, setti
     Whole passes are compared, because a step has half of the prompts. Seeds 1 to 3 give 1.7 to 2.4 with either trainer.
     """
     how = settings(batch_size=32, group_size=8, steps=16, max_completion_length=8, learning_rate=1e-3, beta=1e-3)
-    where = {"folder": tmp_path / "checkpoints", "out": tmp_path / "out", "seed": 3}
+    where = {"folder": tmp_path / "checkpoints", "out": tmp_path / "out", "seed": 3, "judged_by": "look-up"}
     log = train(START, prompts(), judge_of(problems()), [part("share of a", share_of_a)], how, **where)
     rewards = [row.reward or 0.0 for row in rl_steps(log)]
     assert len(rewards) == read_lineage(tmp_path / "out").steps == 16

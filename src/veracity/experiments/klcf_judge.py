@@ -15,12 +15,13 @@ from math import fsum
 from typing import TypeVar
 
 from veracity.core.errors import ModelError
+from veracity.core.identity import content_hash
 from veracity.core.judged import Group, JudgedClaim, JudgedResponse
 from veracity.core.problem import Problem
 from veracity.core.records import Failure
 from veracity.core.requests import Program, Score
-from veracity.experiments.desk import Desk
-from veracity.experiments.judged_samples import judge_all
+from veracity.experiments.desk import Desk, Policy
+from veracity.experiments.judged_samples import judge_all, judging_key
 from veracity.experiments.klcf_checklists import check_settings
 from veracity.experiments.klcf_settings import KlcfSettings
 from veracity.judging.checklist import CHECKLIST_VERIFIERS, cover
@@ -54,6 +55,12 @@ class TimedJudge:
     """Under which its failures are kept."""
     seconds: dict[str, float] = field(default_factory=dict)
     responses: int = 0
+
+    def key(self, *models: Policy | None) -> str:
+        """Content hash of all that its word depends on; `models`: those that verify, and that rate in general."""
+        how = [self.settings.checklist, self.settings.truth, sorted(self.needs), dict(self.lists)]
+        who = [None if model is None else model.key for model in models]
+        return content_hash([judging_key(self.desk, self.settings.judging), how, who])
 
     def __call__(self, batch: Sequence[tuple[str, Sequence[Completion]]]) -> list[Group]:
         """Items with their completions → judged groups, in order."""

@@ -135,17 +135,20 @@ def reinforce(
     prompts = [Prompt(p.id, prompt_messages(p, settings.sampling.system)) for p in problems]
     run = desk.run_folder.path.name
 
+    general = policy_of(start_folder(settings.general)) if settings.general else base
+
     def train(folder: Path, out: Path) -> None:
         if truth is not None:
             play_truth(desk, truth, base)
         if "general" in needs:
-            desk.play_as(GENERAL, policy_of(start_folder(settings.general)) if settings.general else base)
+            desk.play_as(GENERAL, general)
         train_grpo(
             Path(start.model),
             prompts,
             judge,
             parts,
             settings.grpo,
+            judged_by=judge.key(base, truth.policy if truth else None, general),
             seed=seed,
             folder=folder,
             out=out,

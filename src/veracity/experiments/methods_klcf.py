@@ -55,7 +55,10 @@ def train_consistent(
             desk.play_as(GENERAL, material.base)
         prompts = [Prompt(p.id, material.messages("long", p)) for p in problems]
         parts = [RewardPart(open_reward(spec), weight) for spec, weight in settings.rewards_of(ARM).items()]
-        train_grpo(Path(start.model), prompts, judge, parts, settings.grpo, folder=folder, out=out, **told)  # type: ignore[arg-type]
+        train_grpo(
+            Path(start.model), prompts, judge, parts, settings.grpo, folder=folder, out=out,
+            judged_by=timed.key(material.base, truth.policy if truth else None), **told,  # type: ignore[arg-type]
+        )  # fmt: skip
 
     return clock.run(train, seed=seed)
 

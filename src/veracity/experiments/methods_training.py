@@ -15,7 +15,7 @@ from veracity.core.identity import content_hash, derive_seed
 from veracity.core.judged import Group
 from veracity.core.problem import Problem
 from veracity.experiments.desk import Policy
-from veracity.experiments.judged_samples import groups_of, judged_stage, online_judge
+from veracity.experiments.judged_samples import groups_of, judged_stage, judging_key, online_judge
 from veracity.experiments.methods_clock import Clock
 from veracity.experiments.methods_lessons import demonstrations, ranked_samples
 from veracity.experiments.methods_material import Material, Used, judgements
@@ -152,10 +152,11 @@ def _reinforced(material: Material, name: str, method: Reinforced, start: Policy
     prompts = [Prompt(p.id, material.messages(form, p)) for form, problems in chosen.items() for p in problems]
     parts = [RewardPart(open_reward(spec), weight) for spec, weight in method.rewards.items()]
     judge = _judge_of_all(material, name, chosen, clock)
+    judged_by = content_hash([judging_key(material.desk, material.judging(form)) for form in chosen])
     train: Callable[..., object] = train_grpo if method.trainer == "grpo" else train_rloo
     return clock.run(
         lambda folder, out, **told: train(
-            Path(start.model), prompts, judge, parts, how, folder=folder, out=out, **told
+            Path(start.model), prompts, judge, parts, how, judged_by=judged_by, folder=folder, out=out, **told
         ),
         seed=derive_seed(material.settings.seed, "reinforced", name) % 2**31,  # what NumPy takes
     )

@@ -16,11 +16,17 @@ from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
 
-from veracity.core.identity import derive_seed
+from veracity.core.identity import content_hash, derive_seed
 from veracity.core.problem import Problem
 from veracity.core.requests import Message, user
 from veracity.experiments.desk import Desk, Policy
-from veracity.experiments.judged_samples import JudgingSettings, groups_of, judged_stage, online_judge
+from veracity.experiments.judged_samples import (
+    JudgingSettings,
+    groups_of,
+    judged_stage,
+    judging_key,
+    online_judge,
+)
 from veracity.experiments.sampling import Ask, SamplingSettings, samples_stage
 from veracity.experiments.simplefact_data import questions_for, source_of
 from veracity.experiments.simplefact_settings import Mode, SimpleFactSettings
@@ -182,10 +188,13 @@ def _stretch(
     own = derive_seed(seed, "stretch", name)
 
     judge = online_judge(desk, f"reward {name}", judging(settings), problems)
+    judged_by = content_hash(judging_key(desk, judging(settings)))
     part = RewardPart(open_reward(reward), 1.0)
 
     def reinforce(checkpoints: Path, out: Path) -> None:
-        shown = desk.steps(name)
-        train_grpo(Path(start.model), prompts, judge, [part], how, seed=own, folder=checkpoints, out=out, on_step=shown)
+        train_grpo(
+            Path(start.model), prompts, judge, [part], how, judged_by=judged_by, seed=own, folder=checkpoints,
+            out=out, on_step=desk.steps(name),
+        )  # fmt: skip
 
     return desk.trained(name, reinforce)

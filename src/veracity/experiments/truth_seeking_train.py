@@ -24,7 +24,6 @@ from urllib.parse import quote
 from veracity.core.errors import ConfigError
 from veracity.core.estimate import Estimate
 from veracity.core.identity import content_hash, derive_seed
-from veracity.core.judged import Group, JudgedResponse
 from veracity.core.problem import Problem
 from veracity.core.records import Failure
 from veracity.core.requests import Generate, Generated, Message, Program, Sampling
@@ -34,19 +33,12 @@ from veracity.experiments.outlook import plan_of
 from veracity.experiments.registry import Prepared, experiment
 from veracity.experiments.truth_seeking_train_lessons import Lessons, after_examples, chosen, room
 from veracity.experiments.truth_seeking_train_plan import truth_train_outlook
+from veracity.experiments.truth_seeking_train_rehearsal import truth_train_rehearsal
 from veracity.experiments.truth_seeking_train_settings import Method, TruthTrainSettings
-from veracity.experiments.truth_seeking_train_source import (
-    Material,
-    check_apart,
-    open_source,
-    start_model,
-    tested_problems,
-)
+from veracity.experiments.truth_seeking_train_source import Material, opened, start_model
 from veracity.judging.graders import Graded, Grader, asking_for_belief, open_grader
-from veracity.judging.graders.judged import judge_by_grader
 from veracity.metrics.table_schema import TableSchema
-from veracity.rewards import open_reward
-from veracity.training.records import Completion, Demonstration, Prompt, RewardPart
+from veracity.training.records import Demonstration, Prompt
 from veracity.training.selection import ScoredSample
 
 if TYPE_CHECKING:
@@ -72,7 +64,13 @@ def prepare_truth_train(settings: TruthTrainSettings) -> Prepared:
     return Prepared(plan_of(truth_train_outlook(settings)), partial(run_truth_seeking_train, settings))
 
 
-@experiment("truth-seeking-train", TruthTrainSettings, prepare=prepare_truth_train, outlook=truth_train_outlook)
+@experiment(
+    "truth-seeking-train",
+    TruthTrainSettings,
+    prepare=prepare_truth_train,
+    outlook=truth_train_outlook,
+    rehearsal=truth_train_rehearsal,
+)
 def run_truth_seeking_train(settings: TruthTrainSettings, run: Run, console: Console) -> None:
     """Train on Brier rewards of forecasts (GRPO), on the best answers, and by examples; test on held-out problems."""
     from veracity.experiments.truth_seeking_train_outcome import conclude
@@ -90,15 +88,6 @@ def run_truth_seeking_train(settings: TruthTrainSettings, run: Run, console: Con
         models = {"start": start} | {m: trained(desk, settings, m, start, train, lessons) for m in settings.methods}
         answers(desk, settings, "test", test, models, settings.test_samples)
         conclude(desk, settings, models, measured_too(desk, settings, material, models), time.monotonic() - started)
-
-
-def opened(settings: TruthTrainSettings) -> Material | None:
-    """What another run has to teach, checked against the problems that will be tested; None without a source."""
-    if settings.source is None:
-        return None
-    material = open_source(settings.source)
-    check_apart(material, tested_problems(settings, material))
-    return material
 
 
 def measured_too(
@@ -236,36 +225,16 @@ def _exemplified(desk: Desk, settings: TruthTrainSettings, start: Policy, scored
 def _reinforce(
     desk: Desk, settings: TruthTrainSettings, start: Policy, problems: Sequence[Problem], made: Path, out: Path
 ) -> None:
+    from veracity.training.graded_groups import graded_groups
     from veracity.training.grpo import train_grpo
 
-    grader, by_id = open_grader(settings.grader), {problem.id: problem for problem in problems}
-
-    def judge(batch: Sequence[tuple[str, Sequence[Completion]]]) -> list[Group]:
-        said = {f"{n}/{k}": (by_id[item], one) for n, (item, all_) in enumerate(batch) for k, one in enumerate(all_)}
-        programs = {
-            key: judge_by_grader(
-                problem,
-                one.text,
-                grader,
-                tokens=one.tokens,
-                truncated=one.truncated,
-                misformed=settings.misformed,
-            )
-            for key, (problem, one) in said.items()
-        }
-        found = desk.run("reward", programs)
-        judged = [
-            JudgedResponse(said[key][1].text, said[key][1].tokens) if isinstance(one, Failure) else one
-            for key, one in found.items()
-        ]
-        given = iter(judged)
-        return [Group(by_id[item], tuple(next(given) for _ in responses)) for item, responses in batch]
-
-    part = RewardPart(open_reward(f"metric?name=grader.{grader.name}"), 1.0)
+    grader = open_grader(settings.grader)
+    judge, part = graded_groups(problems, grader, partial(desk.run, "reward"), misformed=settings.misformed)
     prompts = [Prompt(problem.id, conversation(problem, settings)) for problem in problems]
+    judged_by = content_hash([grader.to_openai_spec(), settings.grader, settings.misformed, desk.identity("grader")])
     train_grpo(
-        Path(start.model), prompts, judge, [part], settings.grpo, seed=settings.seed, folder=made, out=out,
-        on_step=desk.steps("grpo"),
+        Path(start.model), prompts, judge, [part], settings.grpo, judged_by=judged_by, seed=settings.seed, folder=made,
+        out=out, on_step=desk.steps("grpo"),
     )  # fmt: skip
 
 

@@ -58,6 +58,8 @@ class GroupTraining:
     prompts: Sequence[Prompt]
     judge: Judge
     rewards: Sequence[RewardPart]
+    judged_by: str
+    """Content hash of all that the judge's word depends on."""
 
 
 def train_on_groups(
@@ -88,7 +90,7 @@ def train_on_groups(
         seed=seed,
         folder=folder,
         out=out,
-        data={"prompts": data_hash(what.prompts), "rewards": data_hash(parts)},
+        data={"prompts": data_hash(what.prompts), "rewards": data_hash(parts), "judge": what.judged_by},
         memory=MemoryShape(
             1, longest + settings.max_completion_length, reference=settings.beta > 0 and settings.lora is None
         ),

@@ -24,6 +24,7 @@ def train_grpo(
     rewards: Sequence[RewardPart],
     settings: GrpoSettings,
     *,
+    judged_by: str,
     seed: int,
     folder: Path,
     out: Path,
@@ -41,6 +42,8 @@ def train_grpo(
         rewards: Parts whose weighted sum counts. A part without a value for a response leaves that response out; one
             without a value for a whole group is left out there, and the other weights grow.
         settings: Everything else.
+        judged_by: Content hash of all that the judge's word depends on, beside prompts and completions. It is part of
+            the lineage: another judge makes another model.
         seed: Of the order of prompts, of completions, and of adapters.
         folder: Checkpoints, of this training alone; after a kill, call again with the same arguments.
         out: The finished model folder, with `lineage.json`.
@@ -58,7 +61,7 @@ def train_grpo(
         TrainingStoppedError: the judge failed, or nothing was learned for too long; the weights so far are kept.
         NonFiniteError: a loss or gradient was not finite; likewise.
     """
-    what = GroupTraining(prompts, judge, rewards)
+    what = GroupTraining(prompts, judge, rewards, judged_by)
     return train_on_groups(
         GRPO, what, start, settings, seed=seed, folder=folder, out=out, on_step=on_step, run=run, recipe=recipe
     )

@@ -23,6 +23,7 @@ def train_rloo(
     rewards: Sequence[RewardPart],
     settings: RlooSettings,
     *,
+    judged_by: str,
     seed: int,
     folder: Path,
     out: Path,
@@ -31,7 +32,7 @@ def train_rloo(
     recipe: str = "",
 ) -> TrainingLog:
     """As `train_grpo`, with RLOO's advantages; arguments, log and errors are the same."""
-    what = GroupTraining(prompts, judge, rewards)
+    what = GroupTraining(prompts, judge, rewards, judged_by)
     return train_on_groups(
         RLOO, what, start, settings, seed=seed, folder=folder, out=out, on_step=on_step, run=run, recipe=recipe
     )
