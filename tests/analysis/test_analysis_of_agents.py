@@ -97,12 +97,18 @@ def test_the_command_writes_the_tree_and_the_page(run_folder: Path, tmp_path: Pa
     [
         (["--analyzers", "performance"], "did you mean 'performance_comparison'"),
         (["--settings", "list.yaml"], "give options by analyzer"),
+        (["--settings", "name.yaml"], "did you mean 'trajectory_score'"),
+        (["--settings", "option.yaml"], "did you mean 'splits'?"),
+        (["--settings", "value.yaml"], "performance_comparison.x"),
         (["--settings", "torn.yaml"], "no YAML that can be read"),
     ],
 )
 def test_what_the_command_refuses(run_folder: Path, tmp_path: Path, asked: list[str], said: str) -> None:
     (tmp_path / "list.yaml").write_text("[1, 2]\n")
     (tmp_path / "torn.yaml").write_text("{a: [\n")
+    (tmp_path / "name.yaml").write_text("trajectory_scores: {}\n")
+    (tmp_path / "option.yaml").write_text("trajectory_score: {split: [test]}\n")
+    (tmp_path / "value.yaml").write_text("performance_comparison: {x: width}\n")
     given = [str(tmp_path / a) if a.endswith(".yaml") else a for a in asked]
     result = CliRunner().invoke(app, ["analyze", str(run_folder), *given])
     assert result.exit_code == 1 and said in " ".join(result.output.split())
@@ -116,8 +122,14 @@ def test_the_command_lists_the_analyzers() -> None:
 def test_a_run_without_metric_values_is_refused(tmp_path: Path, run_folder: Path) -> None:
     with Run.open(tmp_path / "early") as run:
         run.table("trajectories", "k", lambda: read_run(run_folder).trajectories)
-    with pytest.raises(DataError, match="no table 'metric_rows'"):
+    with pytest.raises(DataError, match=r"no table 'metric_rows'.*not finished; give its `veracity run` again"):
         read_run(tmp_path / "early")
+    with Run.open(tmp_path / "other") as run:
+        run.log("recipe", recipe="gv-gap-demo", experiment="gv-gap")
+    with pytest.raises(DataError, match="a run of gv-gap, and analyzers are for runs of truth-seeking"):
+        read_run(tmp_path / "other")
+    with pytest.raises(DataError, match="no such folder"):
+        read_run(tmp_path / "nowhere")
 
 
 def test_one_place_holds_one_finding_and_cells_are_words(tmp_path: Path) -> None:

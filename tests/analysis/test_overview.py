@@ -48,6 +48,11 @@ def test_analyzers_and_metrics_stand_in_the_order_of_reading(parts: list[Overvie
     ]
     assert parts[0].shown[0].scale == "across" and "sycophancy.words.u0" not in shown
     assert importance("truth_accuracy.brier.eventual~a.third")[0] == importance("a.third")[0]
+    pairs = [
+        "truth_accuracy.brier.eventual~truth_accuracy.cross_entropy.eventual",
+        "truth_accuracy.brier.eventual~sycophancy.iq",
+    ]
+    assert sorted(pairs, key=importance) == pairs[::-1]  # two losses of one belief say little of each other
 
 
 def test_each_analyzer_answers_in_a_sentence_with_numbers(parts: list[Overview]) -> None:

@@ -10,6 +10,7 @@ from score_tables import row, run_of, table
 
 from veracity.analysis.analyzers.evaluation_relationship import _in_turn
 from veracity.analysis.base import analyze
+from veracity.analysis.multilevel import multilevel_slope
 from veracity.core.errors import ConfigError
 from veracity.core.finding import Finding, ScatterPlot
 
@@ -122,3 +123,40 @@ def test_setups_that_share_too_little_are_insufficient() -> None:
     values = [{"item": "i0", "mode": m, "value": 1.0} for m in ("direct", "debate")]
     (finding,) = analyze([run_of(values)], analyzers=["cross_setup_agreement"], resamples=100)
     assert not finding.tables and finding.notes == ["Insufficient: 1 matched values, and at least 5 are needed."]
+
+
+def test_a_random_intercept_is_between_one_line_and_a_line_an_item() -> None:
+    """y = x/2 + item + noise, x independent of the items: the slope of statsmodels' mixed model, by another method.
+
+    With x in standard deviations of 1 and y of √(1/4 + 4 + 1) the standardised slope is 0.5/√5.25 = 0.218.
+    """
+    import statsmodels.api as sm
+
+    rng = np.random.default_rng(0)
+    sizes = rng.integers(1, 6, size=200)
+    groups = np.repeat(np.arange(200), sizes)
+    x = rng.normal(size=groups.size)
+    y = 0.5 * x + 2 * rng.normal(size=200)[groups] + rng.normal(size=groups.size)
+    found = multilevel_slope(x, y, groups.tolist(), groups.tolist())
+    mixed = sm.MixedLM((y - y.mean()) / y.std(), sm.add_constant((x - x.mean()) / x.std()), groups).fit()
+    assert found.value == pytest.approx(mixed.params[1], abs=0.003) and found.value == pytest.approx(0.218, abs=0.05)
+    assert found.se == pytest.approx(mixed.bse[1], rel=0.2)
+    assert found.ci_low < 0.218 < found.ci_high and (found.n, found.clusters) == (groups.size, 200)
+    once = multilevel_slope(x[:50], y[:50], list(range(50)), list(range(50)))
+    assert once.n == 0 and math.isnan(once.value)
+
+
+def test_modes_can_be_all_that_two_metrics_share() -> None:
+    """The debate raises both by two standard deviations: together r = 1/(1 + 1) = 1/2, in either mode 0."""
+    rng = np.random.default_rng(0)
+    values = [
+        {"item": f"i{i}", "mode": mode, "metric": m, "value": shift + float(rng.normal())}
+        for mode, shift in (("direct", 0.0), ("debate", 2.0)) for i in range(300) for m in ("x", "y")
+    ]  # fmt: skip
+    found = {(f.scale, f.place.mode): f for f in related(values)}
+    assert set(found) == {("run", "ALL"), ("setup", "direct"), ("setup", "debate")}
+    whole = row(found["run", "ALL"], "correlations", correlation="Pearson")
+    assert whole["value"] == pytest.approx(0.5, abs=0.07) and found["run", "ALL"].decided
+    for mode in ("direct", "debate"):
+        own = found["setup", mode]
+        assert abs(row(own, "correlations", correlation="Pearson")["value"]) < 0.13 and own.place.domain == "d"

@@ -96,7 +96,7 @@ def test_all_analyzers_say_what_they_look_at() -> None:
     assert scales == {
         "causal_attribution": ("setup", "across"),
         "cross_setup_agreement": ("across",),
-        "evaluation_relationship": ("run", "across"),
+        "evaluation_relationship": ("run", "setup", "across"),
         "performance_comparison": ("run", "setup", "across"),
         "results_catalog": ("run", "across"),
         "token_level_evidence": ("trajectory",),

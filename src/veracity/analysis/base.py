@@ -15,11 +15,11 @@ from typing import Any, ClassVar
 import polars as pl
 from pydantic import ValidationError
 
-from veracity.analysis.scores import RunTables, Setup, score_table, setups
+from veracity.analysis.scores import RunTables, Setup, conditions, score_table, setups
 from veracity.core.config import Settings
 from veracity.core.errors import ConfigError
-from veracity.core.finding import Finding, Scale
-from veracity.core.registry import Registry
+from veracity.core.finding import Finding, Place, Scale
+from veracity.core.registry import Registry, nearest
 
 
 class Analyzer:
@@ -45,6 +45,10 @@ class Analyzer:
         """About one setup, whatever runs it is from."""
         return ()
 
+    def on_conditions(self, place: Place, scores: pl.DataFrame) -> Iterable[Finding]:
+        """About all metrics together on one domain in one mode under one system prompt, where there are several."""
+        return ()
+
     def across(self, runs: Sequence[RunTables], scores: pl.DataFrame) -> Iterable[Finding]:
         """About all runs together."""
         return ()
@@ -52,14 +56,16 @@ class Analyzer:
     @classmethod
     def scales(cls) -> tuple[Scale, ...]:
         """The scales that it looks at."""
-        methods: dict[Scale, str] = {
-            "trajectory": "on_trajectories",
-            "run": "on_run",
-            "setup": "on_setup",
-            "across": "across",
+        methods: dict[Scale, tuple[str, ...]] = {
+            "trajectory": ("on_trajectories",),
+            "run": ("on_run",),
+            "setup": ("on_setup", "on_conditions"),
+            "across": ("across",),
         }
         return tuple(
-            scale for scale, method in methods.items() if getattr(cls, method) is not getattr(Analyzer, method)
+            scale
+            for scale, names in methods.items()
+            if any(getattr(cls, name) is not getattr(Analyzer, name) for name in names)
         )
 
 
@@ -122,8 +128,12 @@ def _make(name: str, options: Mapping[str, Any], seed: int, resamples: int) -> A
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
-        known = ", ".join(kind.Options.model_fields) or "none"
-        raise ConfigError(f"{name}.{where}: {first['msg']}; its options are: {known}") from None
+        known = list(kind.Options.model_fields)
+        if first["type"] == "extra_forbidden" and len(first["loc"]) == 1:
+            raise ConfigError(
+                f"{name}.{where} is no option{nearest(where, known)}; its options are: {', '.join(known) or 'none'}"
+            ) from None
+        raise ConfigError(f"{name}.{where}: {first['msg']}; it is {first['input']!r}") from None
 
 
 def _findings(one: Analyzer, runs: Sequence[RunTables], scores: pl.DataFrame) -> Iterable[Finding]:
@@ -133,4 +143,6 @@ def _findings(one: Analyzer, runs: Sequence[RunTables], scores: pl.DataFrame) ->
         yield from one.on_run(run, scores.filter(pl.col("run") == run.name))
     for setup in setups(scores):
         yield from one.on_setup(setup)
+    for place, own in conditions(scores):
+        yield from one.on_conditions(place, own)
     yield from one.across(runs, scores)

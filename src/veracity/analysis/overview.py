@@ -41,6 +41,8 @@ FIRST = (
 )
 """Analyzers in the order of reading; others follow."""
 WIDEST: tuple[Scale, ...] = ("across", "setup", "run", "trajectory")
+SAME = 6
+"""Places by which a pair of metrics of one paradigm falls back."""
 SHOWN = 6
 """Findings of one analyzer that are shown in full."""
 LISTED = 12
@@ -62,12 +64,16 @@ def in_short(parts: Sequence[Overview]) -> list[str]:
 
 
 def importance(algorithm: str) -> tuple[int, str]:
-    """Sorts metrics, the most interesting first; a pair of metrics (`a~b`) stands where the lesser of them does."""
+    """Sorts metrics, the most interesting first; a pair of metrics (`a~b`) stands where the lesser of them does.
+
+    Pairs of one paradigm go together by how they are made, and come later.
+    """
     places = [
         next((i for i, beginning in enumerate(MAIN) if name.startswith(beginning)), len(MAIN))
         for name in algorithm.split("~")
     ]
-    return max(places), algorithm
+    related = len({name.split(".")[0] for name in algorithm.split("~")}) < len(places)
+    return min(len(MAIN), max(places) + (SAME if related else 0)), algorithm
 
 
 def _overview(name: str, findings: Sequence[Finding]) -> Overview:

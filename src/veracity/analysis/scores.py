@@ -16,7 +16,7 @@ import polars as pl
 
 from veracity.analysis.wording import plain_names
 from veracity.core.errors import DataError
-from veracity.core.finding import Place
+from veracity.core.finding import ALL, Place
 from veracity.metrics.belief_rows import BELIEFS
 from veracity.metrics.metric_rows import METRIC_ROWS, check_metric_rows
 from veracity.metrics.token_evidence import TOKEN_EVIDENCE, evidence_tables
@@ -72,9 +72,7 @@ def read_run(path: Path | str) -> RunTables:
     folder = RunFolder(path)
     stored = set(folder.tables())
     if missing := sorted({"trajectories", "metric_rows"} - stored):
-        raise DataError(
-            f"has no table {missing[0]!r}, which every analyzer reads; let the run get that far", path=folder.path
-        )
+        raise DataError(f"has no table {missing[0]!r}, {_why_missing(folder)}", path=folder.path)
     read = {name: schema.check(folder.read_table(name)) for name, schema in TABLES.items() if name in stored}
     check_metric_rows(read["metric_rows"])
     if tokens := evidence_tables(sorted(stored)):
@@ -107,6 +105,13 @@ def setups(scores: pl.DataFrame) -> Iterator[Setup]:
     keys = ["algorithm", "domain", "mode", "system"]
     for key, own in sorted(scores.group_by(keys, maintain_order=True), key=lambda pair: str(pair[0])):
         yield Setup(Place(*[str(part) for part in key]), own)
+
+
+def conditions(scores: pl.DataFrame) -> list[tuple[Place, pl.DataFrame]]:
+    """Scores of all metrics by domain, mode and system prompt, in the order of names; none where these are the same."""
+    parts = sorted(scores.group_by("domain", "mode", "system", maintain_order=True), key=lambda pair: str(pair[0]))
+    found = [(Place(ALL, *[str(part) for part in key]), own) for key, own in parts]
+    return found if len(found) > 1 else []
 
 
 def unit_means(scores: pl.DataFrame, by: str = "policy") -> pl.DataFrame:
@@ -169,6 +174,23 @@ def policy_names(runs: Sequence[RunTables]) -> dict[str, str]:
         found[model] = settings.get(model) or (arm if alone else roles.get(model, model[:12]))
     twice = {name for name in found.values() if list(found.values()).count(name) > 1}
     return {model: f"{name} ({model[:8]})" if name in twice else name for model, name in found.items()}
+
+
+def _why_missing(folder: RunFolder) -> str:
+    """Why a table that every analyzer reads is missing, and what to do."""
+    if not folder.path.is_dir():
+        return "since there is no such folder; `veracity runs` lists the runs"
+    begun = next((event for event in folder.events() if event.get("event") == "recipe"), {})
+    recipe = (folder.manifest() or {}).get("recipe")
+    experiment = begun.get("experiment") or (recipe.get("experiment") if isinstance(recipe, dict) else None)
+    if experiment and not str(experiment).startswith("truth-seeking"):
+        return (
+            f"which every analyzer reads: it is a run of {experiment}, and analyzers are for runs of truth-seeking; "
+            "`veracity report` and `veracity compare` read the others"
+        )
+    if folder.complete:
+        return "which every analyzer reads, and never will: it is finished; analyze a run of truth-seeking-eval"
+    return "which every analyzer reads, since it is not finished; give its `veracity run` again, and it goes on"
 
 
 def policies_called(scores: pl.DataFrame) -> dict[str, str]:

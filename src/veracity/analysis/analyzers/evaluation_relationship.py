@@ -8,21 +8,21 @@ to another is a question for an intervention (`training_causal_effect`).
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
-from typing import Literal
 
 import numpy as np
 import polars as pl
 from pydantic import Field
 
 from veracity.analysis.base import Analyzer, analyzer
+from veracity.analysis.multilevel import multilevel_slope
 from veracity.analysis.scores import RunTables
 from veracity.analysis.wording import ESTIMATE, cell, estimate_cells, number, sign
 from veracity.core.config import Settings
 from veracity.core.errors import ConfigError
 from veracity.core.estimate import Estimate
-from veracity.core.finding import Cell, Finding, Place, Plot, Point, ResultTable, ScatterPlot
+from veracity.core.finding import Cell, Finding, Place, Plot, Point, ResultTable, Scale, ScatterPlot
 from veracity.stats.agreement import icc_retest
 from veracity.stats.cluster import Floats
 from veracity.stats.correlation import disattenuated, fisher_interval, pearson, residuals, spearman, within
@@ -68,15 +68,19 @@ class EvaluationRelationship(Analyzer):
 
     def on_run(self, run: RunTables, scores: pl.DataFrame) -> Iterable[Finding]:
         """All pairs of metrics of one run."""
-        return self._relate(scores, "run", f"run-{run.name}")
+        return self._relate(scores, "run", Place(model=f"run-{run.name}"))
+
+    def on_conditions(self, place: Place, scores: pl.DataFrame) -> Iterable[Finding]:
+        """All pairs on one domain in one mode under one prompt: neither can make metrics go together there."""
+        return self._relate(scores, "setup", place)
 
     def across(self, runs: Sequence[RunTables], scores: pl.DataFrame) -> Iterable[Finding]:
         """All pairs over all runs; nothing with one run."""
-        return self._relate(scores, "across", "ALL") if len(runs) > 1 else []
+        return self._relate(scores, "across", Place()) if len(runs) > 1 else []
 
-    def _relate(self, scores: pl.DataFrame, scale: Literal["run", "across"], model: str) -> list[Finding]:
+    def _relate(self, scores: pl.DataFrame, scale: Scale, place: Place) -> list[Finding]:
         ok = scores.filter(pl.col("status") == "ok")
-        names = self._named(ok)
+        names = [name for name in self._named(ok, scale) if name in set(ok["algorithm"])]
         found, few = [], []
         for first, second in combinations(names, 2):
             both = _both(ok, first, second)
@@ -86,21 +90,21 @@ class EvaluationRelationship(Analyzer):
             table = self._table(ok, both, first, second)
             plots = [_scatter(both, first, second)]
             told, row = _told(table, first, second)
-            place = Place(f"{first}~{second}", model=model)
+            pair = replace(place, algorithm=f"{first}~{second}")
             found.append(
-                Finding(self.name, scale, place, f"{first} and {second}", [table], plots, [ASSOCIATION],
+                Finding(self.name, scale, pair, f"{first} and {second}", [table], plots, [ASSOCIATION],
                         answer=told, summary=row, decided=_decided(table))
             )  # fmt: skip
-        if few:
+        if few and scale != "setup":
             rows = tuple((*pair, "insufficient") for pair in few)
             table = ResultTable("insufficient", "Pairs with too few rows", ("first", "second", "rows", "status"), rows)
-            found.append(Finding(self.name, scale, Place(model=model), "Pairs that were not related", [table]))
+            found.append(Finding(self.name, scale, place, "Pairs that were not related", [table]))
         return found
 
-    def _named(self, ok: pl.DataFrame) -> list[str]:
-        """The metrics to relate. ConfigError for one that has no value here."""
+    def _named(self, ok: pl.DataFrame, scale: Scale) -> list[str]:
+        """The metrics to relate. ConfigError for one that has no value here, unless here is one setup of several."""
         known = sorted(set(ok["algorithm"]))
-        if lost := [name for name in self.options.metrics if name not in known]:
+        if (lost := [name for name in self.options.metrics if name not in known]) and scale != "setup":
             raise ConfigError(f"evaluation_relationship: no value of {lost[0]!r}; there are: {', '.join(known)}")
         directed = set(ok.filter(pl.col("direction") != "neither")["algorithm"])
         return self.options.metrics or sorted(_in_turn([name for name in known if name in directed])[:MOST])
@@ -118,17 +122,19 @@ class EvaluationRelationship(Analyzer):
             ("partial, given length and domain", pearson(residuals(x, controls), residuals(y, controls), sources,
                                                          seed=seed, resamples=resamples)),
         ]  # fmt: skip
+        rows.append(("multilevel slope", multilevel_slope(x, y, units, sources)))
         rows.append(("between policies", self._between(both)))
         cells = [(name, *estimate_cells(one)) for name, one in rows]
         reliable = [_reliability(ok, name) for name in (first, second)]
         cells.append(
             ("disattenuated", cell(disattenuated(plain.value, *reliable)), *[None] * 3, plain.n, plain.clusters)
         )
+        known = ", ".join("unknown" if np.isnan(r) else f"{r:.2f}" for r in reliable)
         note = (
-            "Intervals by source. Within items: what is left when items differ for both alike. Disattenuated: Pearson "
-            "over the root of the retest reliabilities "
-            f"({', '.join('unknown' if np.isnan(r) else f'{r:.2f}' for r in reliable)}), empty where one is unknown or "
-            "not positive. Between policies: means by policy, Fisher's interval, from three policies on."
+            "Intervals by source. Within items: what is left when items differ for both alike. Multilevel slope: with "
+            "a random intercept for each item, in standard deviations; empty without repeated items. Disattenuated: "
+            f"Pearson over the root of the retest reliabilities ({known}), empty where one is unknown or not positive. "
+            "Between policies: means by policy, Fisher's interval, from three policies on."
         )
         return ResultTable("correlations", "Correlations", ("correlation", *ESTIMATE), tuple(cells), note)
 
