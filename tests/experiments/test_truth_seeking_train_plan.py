@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
 from veracity.core.config import load_settings
+from veracity.experiments.rehearsing import rehearse
 from veracity.experiments.truth_seeking_train import prepare_truth_train
 from veracity.experiments.truth_seeking_train_plan import truth_train_outlook
 from veracity.experiments.truth_seeking_train_settings import TruthTrainSettings
@@ -32,3 +35,19 @@ def test_a_grader_that_asks_a_model_is_counted_once_a_text() -> None:
     calls = {line.role: line.calls[1] for line in plan.lines}
     assert calls["grader"] == 120 * 4 + 4 * 100 * 2 + 30 * 64 and calls["teacher"] == 160
     assert "grader" not in {line.role for line in prepare_truth_train(shipped()).plan.lines}
+
+
+def test_a_dry_run_reaches_every_trainer_with_its_settings() -> None:
+    """What is not a size is what the recipe says."""
+    pytest.importorskip("trl")
+    done = rehearse("truth-seeking-train", ["grpo.group_size=4"])
+    assert {one.name: one.trainer for one in done.trainings} == {
+        "start": "sft", "sft": "sft", "few_shot": "few_shot", "grpo": "grpo",
+    }  # fmt: skip
+    assert not done.failures
+    by_name, recipe = {one.name: one.settings for one in done.trainings}, shipped("grpo.group_size=4")
+    assert by_name["grpo"]["learning_rate"] == recipe.grpo.learning_rate
+    assert by_name["grpo"]["group_size"] == recipe.grpo.group_size
+    assert by_name["sft"]["learning_rate"] == recipe.sft.learning_rate
+    assert {"train.answers", "train.samples", "test.answers"} <= set(done.tables)
+    assert "python_brier" in done.changes["grader"]

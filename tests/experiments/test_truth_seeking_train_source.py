@@ -15,11 +15,16 @@ from veracity.core.errors import ConfigError, DataError
 from veracity.domains import open_domain
 from veracity.experiments.running import run_recipe
 from veracity.experiments.truth_seeking_settings import TruthSeekingSettings
-from veracity.experiments.truth_seeking_train import opened
 from veracity.experiments.truth_seeking_train_measured import measuring, metric_estimates
 from veracity.experiments.truth_seeking_train_plan import truth_train_outlook
 from veracity.experiments.truth_seeking_train_settings import TruthTrainSettings
-from veracity.experiments.truth_seeking_train_source import Material, check_apart, open_source, start_model
+from veracity.experiments.truth_seeking_train_source import (
+    Material,
+    check_apart,
+    open_source,
+    opened,
+    start_model,
+)
 from veracity.metrics.metric_rows import METRIC_ROWS
 
 DICE = "forecasting?worlds=dice&n=200"

@@ -114,8 +114,12 @@ def usable(problems: Sequence[Problem], grader: Grader, settings: TruthTrainSett
 
 def conversation(problem: Problem, settings: TruthTrainSettings) -> tuple[Message, ...]:
     """What the model is asked."""
-    posed = asking_for_belief(problem) if settings.instruct and len(problem.options) == 2 else problem
-    return posed.messages()
+    return _posed(problem, form=settings.instruct).messages()
+
+
+def _posed(problem: Problem, *, form: bool) -> Problem:
+    """The problem, with a word on the form of its answer where that is wanted and it has two options."""
+    return asking_for_belief(problem) if form and len(problem.options) == 2 else problem
 
 
 def cold_start(desk: Desk, settings: TruthTrainSettings, model: str) -> Policy:
@@ -129,7 +133,7 @@ def cold_start(desk: Desk, settings: TruthTrainSettings, model: str) -> Policy:
     taught = list(problems[-how.problems :])  # from the other end than those that are sampled
     desk.play(Policy(how.model, how.model))
     sampling = Sampling(temperature=1.0, max_tokens=64, seed=derive_seed(settings.seed, "teacher") % 2**31)
-    asked = {p.id: _ask(asking_for_belief(p).messages(), how.samples, sampling) for p in taught}
+    asked = {p.id: _ask(_posed(p, form=True).messages(), how.samples, sampling) for p in taught}
     said = desk.run("teacher", asked)
     shown = [
         Demonstration(problem.id, conversation(problem, settings), sample.text.strip())

@@ -76,6 +76,15 @@ def open_source(source: SourceSettings) -> Material:
     return Material(samples, places, _policies(run, about), measured, tuple(found.notes))
 
 
+def opened(settings: TruthTrainSettings) -> Material | None:
+    """What another run has to teach, checked against the problems that will be tested; None without a source."""
+    if settings.source is None:
+        return None
+    material = open_source(settings.source)
+    check_apart(material, tested_problems(settings, material))
+    return material
+
+
 def start_model(settings: TruthTrainSettings, material: Material | None) -> str:
     """The model that training starts from: as named, or the policy of the source.
 

@@ -56,7 +56,7 @@ class Understudies:
     def roles(self, given: RoleSettings) -> RoleSettings:
         """The same roles, and a judge in any case; the corpus is the embedded world's."""
         named = {r: getattr(given, r) for r in ("judge", "extractor", "verifier", "nli", "oracle")}
-        cast = {role: f"understudy/{name or 'nobody'}" for role, name in named.items() if name or role == "judge"}
+        cast = {role: stand_in(name or "nobody") for role, name in named.items() if name or role == "judge"}
         self.changes["roles"] = ", ".join(f"{role} by an understudy" for role in cast)
         return given.model_copy(update={**cast, "corpus": "world"})
 
@@ -99,6 +99,11 @@ class Understudies:
         if settings.generator == "vllm" and not _has_vllm():
             changed["generator"] = "transformers"
         return changed
+
+
+def stand_in(name: str) -> str:
+    """Who plays a judge in its place; options are the model's own."""
+    return f"understudy/{name.partition('?')[0]}"
 
 
 def small(settings: S, changes: Mapping[str, Any]) -> S:
