@@ -147,7 +147,7 @@ def test_the_plan_tells_calls_and_power_before_anything_is_asked() -> None:
 
 
 def test_shipped_recipes_are_what_the_settings_take() -> None:
-    for name in ("truth-seeking-agents", "truth-seeking-eval"):
+    for name in ("truth-seeking-agents", "truth-seeking-eval", "truth-seeking-peers"):
         values = {k: v for k, v in resolved(name, []).items() if k != "description"}
         assert load_settings(TruthSeekingSettings, values)
 

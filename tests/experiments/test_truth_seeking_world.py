@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,13 @@ import pytest
 from rich.console import Console
 
 from servers import FaultyServer
+from veracity.core.problem import Problem
 from veracity.core.requests import Generate
+from veracity.core.trajectory import Step, Trajectory
 from veracity.experiments.running import run_recipe
-from veracity.experiments.truth_seeking_world import looked_before
+from veracity.experiments.truth_seeking_beliefs import Kept
+from veracity.experiments.truth_seeking_world import control_arms, looked_before
+from veracity.judging.world_in_the_loop import WorldSettings
 from veracity.models.agents.confinement import obstacle
 
 CONFINED = pytest.mark.skipif(bool(obstacle()), reason=f"agents cannot be confined here: {obstacle()}")
@@ -98,6 +103,29 @@ def bridge(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bridge]:
     monkeypatch.setenv("VERACITY_CACHE", str(tmp_path / "cache"))
     with FaultyServer(tasks) as server:
         yield Bridge(tmp_path, server)
+
+
+def kept(policy: str, item: int, text: str) -> Kept:
+    problem = Problem(f"q{item}", "d", f"What of {item}?", options=("yes", "no"))
+    trajectory = Trajectory(problem, "direct", 0, problem.messages(), (Step(text),))
+    return Kept(trajectory, f"{policy}/{item}", policy, policy, policy)
+
+
+def test_controls_have_the_answers_own_style_and_no_fixed_opponent() -> None:
+    """Fillers are the same policy's words on other questions, as many; whose answer is the other control is drawn."""
+    written = [kept(p, i, f"{p} of {i} says {'much ' * (5 if p == 'a' else 1)}") for p in "abc" for i in range(30)]
+    settings, opponents = WorldSettings(date(2026, 5, 31)), set[str]()
+    for own in written[:30]:
+        answer, filler, other = control_arms(written, own, settings, seed=3)
+        item = own.trajectory.problem.id.removeprefix("q")
+        assert answer.text == own.trajectory.answer and filler.text.startswith("a of ")
+        assert len(filler.text.split()) == len(answer.text.split()) and f"of {item} " not in filler.text
+        assert f" of {item} " in other.text
+        opponents.add(other.text[0])
+        assert control_arms(written, own, settings, seed=3) == (answer, filler, other)
+    assert opponents == {"b", "c"}
+    alone = control_arms([written[0]], written[0], settings, seed=3)
+    assert [arm.arm for arm in alone] == ["answer"]
 
 
 @CONFINED

@@ -21,6 +21,7 @@ from veracity.judging.mutual_predictability import (
     PRESETS,
     Answer,
     MutualSettings,
+    Pool,
     Predictor,
     Skipped,
     Trial,
@@ -55,7 +56,8 @@ OWN = POOL[0]
 def draws(
     settings: MutualSettings, count: int = 60, pool: Any = POOL, predictors: Any = PREDICTORS
 ) -> list[Trial | Skipped]:
-    return [draw_trial(OWN, pool, predictors, settings, n) for n in range(count)]
+    listed = Pool.of(pool)
+    return [draw_trial(OWN, listed, predictors, settings, n) for n in range(count)]
 
 
 AXES = list(product(get_args(PolicyChoice), get_args(PolicyChoice), get_args(TargetChoice), get_args(ContextChoice)))
@@ -111,7 +113,7 @@ def test_who_is_evaluated_changes_nothing_but_the_context() -> None:
     other = next(a for a in POOL if a.model == "b" and a.item == "q0" and a.replicate == 0)
     settings = replace(PEER_PREDICTION, predicted="random_non_evaluated", predictor="random_non_evaluated")
     for how in (PEER_PREDICTION, settings):
-        pairs = [[draw_trial(own, POOL, PREDICTORS, how, n) for own in (OWN, other)] for n in range(200)]
+        pairs = [[draw_trial(own, Pool.of(POOL), PREDICTORS, how, n) for own in (OWN, other)] for n in range(200)]
         both = [(a, b) for a, b in pairs if isinstance(a, Trial) and isinstance(b, Trial)]
         shared = [(a, b) for a, b in both if a.target.model == b.target.model == "c" and a.predictor == b.predictor]
         assert len(shared) > 8
@@ -148,7 +150,7 @@ def test_two_instances_of_one_model_are_one() -> None:
 )
 def test_answers_that_tell_nothing_are_skipped_by_name(texts: dict[str, str], reason: str) -> None:
     pool = [replace(a, text=texts.get(a.item, a.text)) if a.model == "e" else a for a in POOL]
-    found = [draw_trial(pool[0], pool, PREDICTORS, CROSS_QUESTION, n) for n in range(20)]
+    found = [draw_trial(pool[0], Pool.of(pool), PREDICTORS, CROSS_QUESTION, n) for n in range(20)]
     assert {one.reason for one in found} == {reason}  # type: ignore[union-attr]
 
 
@@ -167,8 +169,8 @@ def test_too_small_a_pool_is_said() -> None:
 @given(st.integers(0, 10**6), st.sampled_from(list(PRESETS.values())), st.randoms())
 def test_a_draw_depends_on_its_seed_alone(seed: int, settings: MutualSettings, random: Any) -> None:
     settings = replace(settings, seed=seed)
-    first = draw_trial(OWN, POOL, PREDICTORS, settings, 3)
-    assert first == draw_trial(OWN, POOL, PREDICTORS, settings, 3)
+    first = draw_trial(OWN, Pool.of(POOL), PREDICTORS, settings, 3)
+    assert first == draw_trial(OWN, Pool.of(POOL), PREDICTORS, settings, 3)
     assert isinstance(first, Skipped) or first.predictor.model != first.target.model
 
 
@@ -182,7 +184,7 @@ def by_context(conditional: float, base: float, tokens: int = 20) -> Any:
 
 
 def table(settings: MutualSettings, reply: Any, evaluated: Answer = OWN) -> Any:
-    results, asked = run(predict_answer(evaluated, POOL, PREDICTORS, settings), reply)
+    results, asked = run(predict_answer(evaluated, Pool.of(POOL), PREDICTORS, settings), reply)
     return TRIALS.frame(trial_rows(evaluated, results, settings, arm="a")), asked
 
 
@@ -269,7 +271,7 @@ def test_policies_are_compared_on_the_targets_that_both_were_asked_about() -> No
 
 def test_tokens_add_up_to_the_uplift() -> None:
     """The trial's uplift is 10; its 20 tokens change by .5 each."""
-    results, _ = run(predict_answer(OWN, POOL, PREDICTORS, CROSS_QUESTION), by_context(-40, -50))
+    results, _ = run(predict_answer(OWN, Pool.of(POOL), PREDICTORS, CROSS_QUESTION), by_context(-40, -50))
     rows = evidence_rows(OWN, results)
     assert {row["trial"] for row in rows} == {0, 1, 2} and len(rows) == 60
     for result in results:
@@ -277,7 +279,7 @@ def test_tokens_add_up_to_the_uplift() -> None:
         assert sum(r["logprob"] - r["base_logprob"] for r in own) == pytest.approx(10)
         assert result.conditional is not None and result.base is not None
         assert sum(r["logprob"] for r in own) == pytest.approx(result.conditional)
-    alone, _ = run(predict_answer(OWN, POOL, PREDICTORS, replace(CROSS_QUESTION, scoring="conditional_only")),
+    alone, _ = run(predict_answer(OWN, Pool.of(POOL), PREDICTORS, replace(CROSS_QUESTION, scoring="conditional_only")),
                    by_context(-40, -50))  # fmt: skip
     assert evidence_rows(OWN, alone) == []
 
@@ -328,7 +330,7 @@ def test_too_few_valid_trials_are_insufficient() -> None:
 
 def test_identical_models_alone_give_no_number_and_say_why() -> None:
     settings = replace(CROSS_QUESTION, predictor="random_any", attempts=2)
-    results, asked = run(predict_answer(OWN, POOL, [Predictor("x", "e")], settings), lambda _: None)
+    results, asked = run(predict_answer(OWN, Pool.of(POOL), [Predictor("x", "e")], settings), lambda _: None)
     trials = TRIALS.frame(trial_rows(OWN, results, settings, arm="a"))
     assert asked == [] and skip_reasons(trials) == {"predictor_is_predicted": 6}
     assert values(trials)["uplift"]["status"] == "insufficient"
@@ -352,7 +354,7 @@ def test_agreement_shows_with_a_real_predictor_and_the_control_takes_style_off()
     for model in "ec":
         own = [a for a in pool if a.model == model]
         results = engine.run(
-            {a.trajectory: predict_answer(a, pool, [Predictor("judge", "j")], CROSS_QUESTION) for a in own}
+            {a.trajectory: predict_answer(a, Pool.of(pool), [Predictor("judge", "j")], CROSS_QUESTION) for a in own}
         )
         rows = [row for a in own for row in trial_rows(a, results[a.trajectory], CROSS_QUESTION, arm=model)]  # type: ignore[arg-type]
         found[model] = row_estimates(METRIC_ROWS.frame(mutual_rows(TRIALS.frame(rows))), seed=1, nulls=NULLS)

@@ -17,6 +17,7 @@ from veracity.judging.mutual_predictability import (
     PEER_PREDICTION,
     Answer,
     MutualSettings,
+    Pool,
     Predictor,
     Trial,
     predict_answer,
@@ -64,7 +65,9 @@ def test_a_transformer_predicts_answers_and_skips_are_counted() -> None:
     pool += [answer("wrong", i, f.foil) for i, f in enumerate(FACTS)]
     engine = Engine({"judge": open_model("tiny")})
     settings = replace(CROSS_QUESTION, scoring="conditional_only")
-    found = engine.run({a.trajectory: predict_answer(a, pool, [Predictor("judge", "tiny")], settings) for a in pool})
+    found = engine.run(
+        {a.trajectory: predict_answer(a, Pool.of(pool), [Predictor("judge", "tiny")], settings) for a in pool}
+    )
     mean = {}
     for model in ("right", "wrong"):
         results = [r for name, rs in found.items() if name.startswith(model) for r in rs]  # type: ignore[union-attr]
@@ -80,7 +83,7 @@ def test_a_model_without_log_probabilities_is_refused_by_name() -> None:
     pool = [answer(m, i, f"{m} {f.value}") for m in ("e", "b") for i, f in enumerate(FACTS)]
     engine = Engine({"judge": agent})
     with pytest.raises(CapabilityError, match="judge"):
-        engine.run({"x": predict_answer(pool[0], pool, [Predictor("judge", "j")], CROSS_QUESTION)})
+        engine.run({"x": predict_answer(pool[0], Pool.of(pool), [Predictor("judge", "j")], CROSS_QUESTION)})
 
 
 def spoken(policies: tuple[str, ...], count: int) -> list[Answer]:
@@ -102,7 +105,9 @@ def controlled(pool: list[Answer], model: str, settings: MutualSettings) -> floa
     """Mean controlled uplift a token of one policy; the predictor is a simulated agent of another seed."""
     engine = Engine({"judge": open_model("sim/bayesian?facts=none&seed=9")})
     own = [a for a in pool if a.model == model]
-    found = engine.run({a.trajectory: predict_answer(a, pool, [Predictor("judge", "j")], settings) for a in own})
+    found = engine.run(
+        {a.trajectory: predict_answer(a, Pool.of(pool), [Predictor("judge", "j")], settings) for a in own}
+    )
     rows = [row for a in own for row in trial_rows(a, found[a.trajectory], settings, arm=model)]  # type: ignore[arg-type]
     estimates = row_estimates(METRIC_ROWS.frame(mutual_rows(TRIALS.frame(rows))), seed=1, nulls=NULLS)
     return estimates["mutual_predictability.uplift_per_token_controlled"].estimate.value

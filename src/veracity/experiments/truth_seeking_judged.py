@@ -24,6 +24,7 @@ from veracity.judging.graders import Graded
 from veracity.judging.mutual_predictability import (
     Answer,
     MutualSettings,
+    Pool,
     Predictor,
     TrialResult,
     predict_answer,
@@ -70,9 +71,10 @@ def mutual_stage(bench: Bench, desk: Desk, written: Sequence[Kept]) -> pl.DataFr
     predictors = [
         Predictor(name, bench.identity(name)) for name in asked.predictors or bench.settings.eval.chosen_models
     ]
-    pools: dict[tuple[str, str], list[Answer]] = {}
+    answers: dict[tuple[str, str], list[Answer]] = {}
     for kept in own:
-        pools.setdefault(_setup(kept), []).append(Answer.of(kept.trajectory, kept.model))
+        answers.setdefault(_setup(kept), []).append(Answer.of(kept.trajectory, kept.model))
+    pools = {setup: Pool.of(listed) for setup, listed in answers.items()}
     shown = with_tokens(bench.settings, own)
 
     def trials(kept: Kept, number: int) -> Program[tuple[TrialResult, ...]]:
@@ -86,7 +88,7 @@ def mutual_stage(bench: Bench, desk: Desk, written: Sequence[Kept]) -> pl.DataFr
         failed = any(result.status == "request_failed" for result in results)
         return Made((rows, evidence_rows(answer, results)), failed)
 
-    pool_hashes = {setup: content_hash([a.trajectory for a in pool]) for setup, pool in pools.items()}
+    pool_hashes = {setup: content_hash([a.trajectory for a in listed]) for setup, listed in answers.items()}
     how = [mutual_settings(bench.settings), asked.trials, predictors]
     keys = {stage_key(bench, "mutual", k, [*how, pool_hashes[_setup(k)], k.name in shown]): k for k in own}
     beside = {"token_evidence.mutual_predictability": TOKEN_EVIDENCE}

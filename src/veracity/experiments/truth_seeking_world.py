@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import cycle
+from random import Random
 from typing import TYPE_CHECKING, Any
 
 from veracity.core.errors import ModelError
-from veracity.core.identity import content_hash
+from veracity.core.identity import content_hash, derive_seed
 from veracity.core.records import Failure
 from veracity.core.requests import Program
 from veracity.experiments.desk import Desk
@@ -77,7 +79,7 @@ def world_stage(bench: Bench, desk: Desk, written: Sequence[Kept]) -> pl.DataFra
     settings, resume, own = world_settings(bench.settings), bench.settings.resume, neutral(written)
     who = [bench.identity(role) for role in (WORLD_GENERATOR, INVESTIGATOR, FORECASTER)]
     shown = with_tokens(bench.settings, own)
-    how = [settings.config, settings.seconds, who]
+    how = [settings.config, settings.seconds, who, "controls of the same style"]
     wanted = {content_hash(["world", kept.name, kept.arm, *how, kept.name in shown]): kept for kept in own}
     before = looked_before(*_stored(desk)) if resume.witl.startswith("uplift") else {}
 
@@ -119,7 +121,7 @@ def _look(
             looked.found[task.id] = yield from investigate(task, settings)
     if policy == "investigation":
         return looked
-    arms = _arms(written, kept, settings)
+    arms = control_arms(written, kept, settings, bench.settings.seed)
     for name, found in looked.found.items():
         if found.status == "ok":
             done = policy == "uplift" and before.uplifts.get(name)
@@ -127,25 +129,31 @@ def _look(
     return looked
 
 
-def _arms(written: Sequence[Kept], kept: Kept, settings: WorldSettings) -> tuple[ArmAnswer, ...]:
-    """The answer, as many words of answers to other questions, and another policy's answer to this one.
+def control_arms(written: Sequence[Kept], kept: Kept, settings: WorldSettings, seed: int) -> tuple[ArmAnswer, ...]:
+    """The answer, as many words of the policy's answers to other questions, and another policy's answer to this one.
 
-    Controls that the run has no answers for are left out.
+    The first control has the policy's own style, length and way of stating beliefs. Whose answer the second is, is
+    drawn question by question, so that no policy is always set against the same. Controls that the run has no answers
+    for are left out.
     """
     own, answer = kept.trajectory, kept.trajectory.answer
     here = [k for k in written if k.trajectory.mode == own.mode]
-    same = [
-        k
-        for k in here
-        if (k.trajectory.problem.domain, k.trajectory.problem.id) == (own.problem.domain, own.problem.id)
-    ]
-    others = [words for k in here if k not in same and (words := k.trajectory.answer.split())]
+    asked = (own.problem.domain, own.problem.id)
+    same = [k for k in here if (k.trajectory.problem.domain, k.trajectory.problem.id) == asked]
+    draw = Random(derive_seed(seed, "world controls", "/".join(asked)))
+    others = _shuffled(draw, [k for k in here if k.arm == kept.arm and k not in same and k.trajectory.answer.strip()])
     wanted, irrelevant = len(answer.split()), list[str]()
-    while others and len(irrelevant) < wanted:
-        irrelevant += [word for words in others for word in words]
-    other = next((k.trajectory.answer for k in same if k.model != kept.model), None)
+    for another in cycle(others):
+        if len(irrelevant) >= wanted:
+            break
+        irrelevant += another.trajectory.answer.split()
+    other = next((k.trajectory.answer for k in _shuffled(draw, same) if k.model != kept.model), None)
     read = settings if others else replace(settings, arms=tuple(arm for arm in settings.arms if arm != "irrelevant"))
     return arms_of(answer, read, irrelevant=" ".join(irrelevant), other_policy=other)
+
+
+def _shuffled(draw: Random, listed: Sequence[Kept]) -> list[Kept]:
+    return draw.sample(listed, len(listed))
 
 
 def looked_before(trials: pl.DataFrame, tokens: pl.DataFrame) -> dict[str, Looked]:

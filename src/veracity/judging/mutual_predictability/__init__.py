@@ -11,7 +11,7 @@ from veracity.judging.mutual_predictability.base import (
     Trial,
     TrialResult,
 )
-from veracity.judging.mutual_predictability.drawing import draw_trial
+from veracity.judging.mutual_predictability.drawing import Pool, draw_trial
 from veracity.judging.mutual_predictability.icm import LabelSearch, SearchSettings, search_labels
 from veracity.judging.mutual_predictability.scoring import predict_answer, score_trial
 
@@ -22,6 +22,7 @@ __all__ = [
     "Answer",
     "LabelSearch",
     "MutualSettings",
+    "Pool",
     "Predictor",
     "SearchSettings",
     "Skipped",

@@ -7,8 +7,9 @@ compared on the same targets, and what is asked without a context is asked once 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from random import Random
 from typing import TypeVar
 
@@ -27,14 +28,41 @@ from veracity.judging.mutual_predictability.base import (
 T = TypeVar("T")
 
 
+@dataclass(frozen=True)
+class Pool:
+    """Answers of all policies, found by policy and question; make one by `Pool.of`."""
+
+    answers: Mapping[str, Mapping[tuple[str, str], Sequence[Answer]]]
+    """By policy, and then by question."""
+    models: Sequence[str]
+    """All policies, sorted."""
+    questions: Sequence[tuple[str, str]]
+    """All questions, sorted."""
+
+    @classmethod
+    def of(cls, answers: Iterable[Answer]) -> Pool:
+        """Each (policy, question) at least once."""
+        found: dict[str, dict[tuple[str, str], list[Answer]]] = {}
+        for answer in answers:
+            found.setdefault(answer.model, {}).setdefault(answer.asked, []).append(answer)
+        questions = {asked for own in found.values() for asked in own}
+        return cls(found, sorted(found), sorted(questions))
+
+    def some(self, rng: Random, model: str, without: set[tuple[str, str]], count: int) -> tuple[Answer, ...]:
+        """One answer of `model` to each of at most `count` questions other than `without`."""
+        own = self.answers.get(model, {})
+        questions = [question for question in self.questions if question in own and question not in without]
+        return tuple(rng.choice(own[q]) for q in rng.sample(questions, min(count, len(questions))))
+
+
 def draw_trial(
-    evaluated: Answer, pool: Sequence[Answer], predictors: Sequence[Predictor], settings: MutualSettings, number: int
+    evaluated: Answer, pool: Pool, predictors: Sequence[Predictor], settings: MutualSettings, number: int
 ) -> Trial | Skipped:
     """Draw `number` for one answer of the evaluated policy.
 
     Args:
         evaluated: whose score it is; its policy is the evaluated one.
-        pool: answers of all policies, the evaluated one's among them, each (policy, question) at least once.
+        pool: answers of all policies, the evaluated one's among them.
         predictors: models that can give log-probabilities.
         settings: the axes.
         number: which draw.
@@ -43,8 +71,7 @@ def draw_trial(
     predictor = _chosen(luck("predictor"), predictors, [p.model for p in predictors], settings.predictor, evaluated)
     if predictor is None:
         return Skipped(number, "no_predictor")
-    models = sorted({answer.model for answer in pool})
-    predicted = _chosen(luck("predicted"), models, models, settings.predicted, evaluated)
+    predicted = _chosen(luck("predicted"), pool.models, pool.models, settings.predicted, evaluated)
     if predicted is None:
         return Skipped(number, "no_predicted", predictor)
     target = _target(luck, evaluated, pool, predicted, settings)
@@ -52,7 +79,7 @@ def draw_trial(
         return Skipped(number, "no_target_answer", predictor)
     context = _context(luck("context"), evaluated, pool, settings)
     shown = {target.asked, *(answer.asked for answer in context)}
-    examples = _some(luck("examples"), pool, predicted, shown, settings.examples)
+    examples = pool.some(luck("examples"), predicted, shown, settings.examples)
     if reason := _reason(predictor, target, context, len(examples), settings):
         return Skipped(number, reason, predictor, target)
     control = _control(luck("control"), evaluated, pool, target, len(context))
@@ -80,7 +107,7 @@ def _reason(
         ("predictor_is_predicted", predictor.model == target.model),
         ("filtered_answer", any(answer.status == "filtered" for answer in (target, *context))),
         ("empty_answer", any(not answer.text.strip() for answer in (target, *context))),
-        ("refused_answer", abstains(target.text) or any(abstains(answer.text) for answer in context)),
+        ("refused_answer", any(_abstains(answer.text) for answer in (target, *context))),
         ("too_few_context_answers", len(context) < needed),
         ("too_few_examples", examples < settings.examples),
         ("target_in_context", any((c.asked, c.model) == (target.asked, target.model) for c in context)),
@@ -89,10 +116,14 @@ def _reason(
     return next((reason for reason, broken in rules if broken), None)
 
 
-def _target(
-    luck: _Luck, evaluated: Answer, pool: Sequence[Answer], predicted: str, settings: MutualSettings
-) -> Answer | None:
-    questions = sorted({answer.asked for answer in pool})
+@lru_cache(maxsize=4096)
+def _abstains(text: str) -> bool:
+    """Remembered, as an answer is looked at in many draws."""
+    return abstains(text)
+
+
+def _target(luck: _Luck, evaluated: Answer, pool: Pool, predicted: str, settings: MutualSettings) -> Answer | None:
+    questions = pool.questions
     if settings.target == "evaluated_question":
         if predicted == evaluated.model and settings.context != "evaluated_question":
             return evaluated
@@ -100,52 +131,35 @@ def _target(
     elif settings.target == "random_non_evaluated_question":
         questions = [question for question in questions if question != evaluated.asked]
     question = _one(luck("question"), questions)
-    answers = [a for a in pool if a.asked == question and a.model == predicted]
+    answers = [] if question is None else list(pool.answers[predicted].get(question, ()))
     # of the evaluated answer's own policy another sample, so that an answer never predicts itself
     return _one(luck("target"), [a for a in answers if a.trajectory != evaluated.trajectory] or answers)
 
 
-def _context(rng: Random, evaluated: Answer, pool: Sequence[Answer], settings: MutualSettings) -> tuple[Answer, ...]:
+def _context(rng: Random, evaluated: Answer, pool: Pool, settings: MutualSettings) -> tuple[Answer, ...]:
     if settings.context == "evaluated_question":
         return (evaluated,)
-    return _some(rng, pool, evaluated.model, {evaluated.asked}, settings.k)
+    return pool.some(rng, evaluated.model, {evaluated.asked}, settings.k)
 
 
-def _control(rng: Random, evaluated: Answer, pool: Sequence[Answer], target: Answer, count: int) -> tuple[Answer, ...]:
+def _control(rng: Random, evaluated: Answer, pool: Pool, target: Answer, count: int) -> tuple[Answer, ...]:
     """Answers to other questions by a policy that is neither the evaluated nor, if there is another, the predicted."""
-    usable = [a for a in pool if a.text.strip() and a.text.split() != target.text.split()]
-    others = sorted({a.model for a in usable} - {evaluated.model})
-    model = _one(rng, [m for m in others if m != target.model] or others)
-    found = () if model is None else _some(rng, usable, model, {target.asked, evaluated.asked}, count)
-    return found if len(found) == count else ()
+    others = [model for model in pool.models if model != evaluated.model]
+    model = _one(rng, [model for model in others if model != target.model] or others)
+    found = () if model is None else pool.some(rng, model, {target.asked, evaluated.asked}, count)
+    said = target.text.split()
+    return found if len(found) == count and all(a.text.split() not in ([], said) for a in found) else ()
 
 
 def _matched(
-    rng: Random,
-    evaluated: Answer,
-    pool: Sequence[Answer],
-    target: Answer,
-    context: Sequence[Answer],
-    examples: Sequence[Answer],
+    rng: Random, evaluated: Answer, pool: Pool, target: Answer, context: Sequence[Answer], examples: Sequence[Answer]
 ) -> tuple[Answer, ...]:
     """Answers of the evaluated policy to other questions, where the context answers the target's question."""
     if target.asked not in {answer.asked for answer in context}:
         return ()
     shown = {answer.asked for answer in (target, *context, *examples)}
-    found = _some(rng, [a for a in pool if a.text.strip()], evaluated.model, shown, len(context))
-    return found if len(found) == len(context) else ()
-
-
-def _some(
-    rng: Random, pool: Sequence[Answer], model: str, without: set[tuple[str, str]], count: int
-) -> tuple[Answer, ...]:
-    """One answer of `model` to each of at most `count` questions other than `without`."""
-    by_question: dict[tuple[str, str], list[Answer]] = {}
-    for answer in pool:
-        if answer.model == model and answer.asked not in without:
-            by_question.setdefault(answer.asked, []).append(answer)
-    questions = sorted(by_question)
-    return tuple(rng.choice(by_question[q]) for q in rng.sample(questions, min(count, len(questions))))
+    found = pool.some(rng, evaluated.model, shown, len(context))
+    return found if len(found) == len(context) and all(answer.text.strip() for answer in found) else ()
 
 
 def _chosen(

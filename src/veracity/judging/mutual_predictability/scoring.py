@@ -18,7 +18,7 @@ from veracity.core.errors import (
 )
 from veracity.core.requests import Generate, Generated, Program, Sampling, Score, Scored, user
 from veracity.judging.mutual_predictability.base import Answer, MutualSettings, Predictor, Trial, TrialResult
-from veracity.judging.mutual_predictability.drawing import draw_trial
+from veracity.judging.mutual_predictability.drawing import Pool, draw_trial
 from veracity.judging.prompting import render
 from veracity.judging.quoting import quoted
 from veracity.judging.rating import parse_rating
@@ -26,7 +26,7 @@ from veracity.judging.token_scores import TokenScores
 
 
 def predict_answer(
-    evaluated: Answer, pool: Sequence[Answer], predictors: Sequence[Predictor], settings: MutualSettings
+    evaluated: Answer, pool: Pool, predictors: Sequence[Predictor], settings: MutualSettings
 ) -> Program[tuple[TrialResult, ...]]:
     """Draw and score until `settings.trials` trials are valid, or `settings.attempts` times as many were drawn.
 
