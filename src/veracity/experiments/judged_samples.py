@@ -60,7 +60,7 @@ def judged_stage(
 
 def judging_key(desk: Desk, settings: JudgingSettings) -> list[Any]:
     """All that a judgement depends on beside the response."""
-    roles = ("judge", "extractor", "verifier", "nli", "corpus")
+    roles = ("judge",) if settings.form == "short" else ("extractor", "verifier", "nli", "corpus")
     return [settings, {role: desk.identity(role) for role in roles}, prompts_used(("grade.", "claims.", "verify."))]
 
 
