@@ -131,10 +131,10 @@ def test_the_stubborn_does_not_move_and_a_quiet_judge_has_no_noise() -> None:
 def test_the_noise_of_a_judge_is_measured_and_two_judges_are_told_apart() -> None:
     """A judge that errs by 0.05 at each reading, 0.035 on the mean of two, against one that does not err."""
     noisy, quiet = (
-        read("bayesian?facts=none", "judge?facts=none&noise=0.05"),
+        read("bayesian?facts=none", "judge?facts=none&noise=0.05&seed=1"),
         read("bayesian?facts=none", "judge?facts=none"),
     )
-    judge = open_model("sim/judge?facts=none&noise=0.05").identity
+    judge = open_model("sim/judge?facts=none&noise=0.05&seed=1").identity
     inside = noisy.filter(pl.col("probability").is_between(0.2, 0.8))
     found = judge_reliability(inside, seed=1, resamples=200)[judge]
     assert found.noise.ci_low < 0.05 < found.noise.ci_high
