@@ -105,13 +105,19 @@ def test_unknown_variables_are_named_with_the_nearest() -> None:
         ("NUM_TRAJECTORIES", "many"),
         ("RECOMPUTE_BELIEFS", "sometimes"),
         ("USE_BATCH", "perhaps"),
-        ("POLICY_LIST_MODE", "neurips"),
         ("SYSTEM_PROMPT", "You are an honest assistant."),
     ],
 )
 def test_values_that_cannot_be_are_refused_by_name(name: str, value: str) -> None:
     with pytest.raises(ConfigError, match=name):
         translate({name: value})
+
+
+def test_the_papers_policies_are_written_out_and_the_others_named_as_missing() -> None:
+    found = translate({"POLICY_LIST_MODE": "neurips", "POLICY_LIST": "gpt-4.1"})
+    settings = load_settings(TruthSeekingSettings, dict(found.recipe))
+    assert len(settings.eval.models) * len(settings.eval.system_prompts) == 18
+    assert "18 of their 21" in found.notes[0].said and "comes before it" in found.notes[1].said
 
 
 def test_lines_that_are_no_variables_are_refused_without_their_words() -> None:

@@ -8,12 +8,12 @@ from __future__ import annotations
 import difflib
 import re
 import shlex
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from veracity.core.errors import ConfigError, DataError
-from veracity.core.registry import nearest
+from veracity.experiments.truth_seeking_values import Rule, flag, if_on, listed, named, number, one_of, text, whole
 from veracity.experiments.truth_seeking_variables import VARIABLES, Kind
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -47,8 +47,11 @@ GRADERS = ("python_brier", "model_brier", "model", "model_agreement")
 MODEL_SETS = {
     "frontier": ("gpt-4.1", "gpt-o3", "deepseek-v3", "llama-4-scout", "llama-4-maverick", "claude-sonnet-4"),
     "legacy": ("gpt-4.1", "gpt-o3", "deepseek-v3"),
+    "neurips": ("gpt-4o", "deepseek-r1", "deepseek-v3", "gemini-2.0-flash", "llama-4-scout", "llama-4-maverick"),
 }
-"""What of their lists is documented; the set of 21 is not."""
+"""What of their lists is documented. Of the 21 policies of `neurips` these six, each under three prompts, are: those of
+the paper's table (He et al., 2025, arXiv 2512.02914)."""
+PAPER_PROMPTS = ("none", "confirmatory", "critical")
 READ_ELSEWHERE = ("BOOTSTRAP_NUM_AUXILIARY", "BOOTSTRAP_MODE", "BOOTSTRAP_INSTRUCTION_TYPES", "ANONYMIZE_AUTHORS",
                   "HIDE_REVIEWS", "HIDE_REFERENCES", "MAX_QUESTION_LENGTH", "USE_RAY", "USE_OPENROUTER")  # fmt: skip
 """Options that go behind a name."""
@@ -79,17 +82,17 @@ def read_environment(text: str, source: str = "environment") -> dict[str, str]:
         DataError: a line that is none, with its number; its words are not repeated, as they may be a secret.
     """
     found: dict[str, str] = {}
-    for number, line in enumerate(text.splitlines(), start=1):
+    for place, line in enumerate(text.splitlines(), start=1):
         try:
             words = shlex.split(line, comments=True)
         except ValueError as error:
-            raise DataError(f"{error}; write NAME=value", path=source, line=number) from None
+            raise DataError(f"{error}; write NAME=value", path=source, line=place) from None
         for word in words[words[:1] == ["export"] :]:
             name, equals, value = word.partition("=")
             if not equals or not _NAME.fullmatch(name):
                 if found and words[0] != "export" and "=" in words[0]:
                     break  # what follows variables on a line is the command they were set for
-                raise DataError("is no NAME=value; take out commands", path=source, line=number)
+                raise DataError("is no NAME=value; take out commands", path=source, line=place)
             found[name] = value
     return found
 
@@ -109,12 +112,12 @@ def translate(environment: Mapping[str, str]) -> Translation:
         elif known.kind == "setting" and value.strip():
             path = known.ours.partition(";")[0]
             try:
-                ours = _RULES.get(name, _text)(name, value.strip())
+                ours = _RULES.get(name, text)(name, value.strip())
             except ConfigError as error:
                 wrong.append(str(error))
                 continue
-            if ours is not None:
-                _put(recipe, path, ours)
+            if ours is not None and not (name == "POLICY_LIST" and environment.get("POLICY_LIST_MODE", "").strip()):
+                put(recipe, path, ours)
             notes.append(Note(name, known.kind, _said(name, path, environment)))
         else:
             notes.append(Note(name, known.kind, known.ours))
@@ -132,12 +135,20 @@ def _meant(name: str) -> str:
 
 def _said(name: str, path: str, environment: Mapping[str, str]) -> str:
     """The setting; and what it brings with it."""
+    if name == "POLICY_LIST_MODE" and environment[name].strip() == "neurips":
+        return (
+            f"{path}: the six models of the paper under three prompts, which are 18 of their 21 policies; "
+            "which the others are is not published: add them"
+        )
+    if name == "POLICY_LIST" and environment.get("POLICY_LIST_MODE", "").strip():
+        return f"{path}; but POLICY_LIST_MODE comes before it, as with them"
     if name == "NUM_TRAJECTORIES" and not environment.get("DEFAULT_SPLIT", "").strip():
         return f"{path}; with it eval.split=train, as theirs is"
     return path
 
 
-def _put(recipe: dict[str, Any], path: str, value: Any) -> None:
+def put(recipe: dict[str, Any], path: str, value: Any) -> None:
+    """Set `a.b.c` in nested values."""
     *sections, last = path.split(".")
     for section in sections:
         recipe = recipe.setdefault(section, {})
@@ -152,7 +163,9 @@ def _with_options(recipe: dict[str, Any], environment: Mapping[str, str]) -> Non
     if "domains" in asked:
         asked["domains"] = [_domain(domain, environment) for domain in asked["domains"]]
     if "models" in asked:
-        asked["models"] = [_model(model, environment) for model in asked["models"]]
+        asked["models"] = [model_of(model, environment) for model in asked["models"]]
+    if environment.get("POLICY_LIST_MODE", "").strip() == "neurips":
+        asked.setdefault("system_prompts", list(PAPER_PROMPTS))
     if "n" in asked:  # their splits are other ones
         asked.setdefault("split", "train")
     if recipe.get("qual", {}).get("few_shot", {}).get("source"):
@@ -164,7 +177,7 @@ def _mode(mode: str, environment: Mapping[str, str]) -> list[str]:
         return [mode]
     named = {"questions": "BOOTSTRAP_NUM_AUXILIARY", "source": "BOOTSTRAP_MODE"}
     given = [f"{option}={environment[name]}" for option, name in named.items() if environment.get(name)]
-    styles = _listed("", environment.get("BOOTSTRAP_INSTRUCTION_TYPES", ""))
+    styles = listed("", environment.get("BOOTSTRAP_INSTRUCTION_TYPES", ""))
     specs = [[*given, f"style={style}"] for style in styles] or [given]
     return [f"{mode}?{'&'.join(options)}" if options else mode for options in specs]
 
@@ -173,77 +186,20 @@ def _domain(domain: str, environment: Mapping[str, str]) -> str:
     if domain != "openreview":
         return domain
     hidden = {"authors": "ANONYMIZE_AUTHORS", "reviews": "HIDE_REVIEWS", "references": "HIDE_REFERENCES"}
-    given = [f"{option}={str(not _flag(name, environment[name])).lower()}"
+    given = [f"{option}={str(not flag(name, environment[name])).lower()}"
              for option, name in hidden.items() if environment.get(name)]  # fmt: skip
     given += [f"longest={environment['MAX_QUESTION_LENGTH']}"] if environment.get("MAX_QUESTION_LENGTH") else []
     return f"{domain}?{'&'.join(given)}" if given else domain
 
 
-def _model(model: str, environment: Mapping[str, str]) -> str:
+def model_of(model: str, environment: Mapping[str, str]) -> str:
     """Hub ids are models here; behind Ray where that is asked for. Names of hosted models are in our catalogue."""
     routed = f"hf/{model}" if "/" in model and not model.startswith(("openrouter/", "hf/", "ray/")) else model
     return f"ray/{routed}" if routed.startswith("hf/") and _is_on(environment, "USE_RAY") else routed
 
 
 def _is_on(environment: Mapping[str, str], name: str) -> bool:
-    return bool(environment.get(name)) and _flag(name, environment[name])
-
-
-def _text(name: str, value: str) -> str:
-    return value
-
-
-def _listed(name: str, value: str) -> list[str]:
-    return [part.strip() for part in value.split(",") if part.strip()]
-
-
-def _flag(name: str, value: str) -> bool:
-    said = value.strip().lower()
-    if said not in ("0", "1", "true", "false", "yes", "no"):
-        raise ConfigError(f"{name}={value!r} is neither 1 nor 0")
-    return said in ("1", "true", "yes")
-
-
-def _whole(name: str, value: str) -> int:
-    try:
-        return int(value)
-    except ValueError:
-        raise ConfigError(f"{name}={value!r} is no whole number") from None
-
-
-def _number(name: str, value: str) -> float:
-    try:
-        return float(value)
-    except ValueError:
-        raise ConfigError(f"{name}={value!r} is no number") from None
-
-
-def _one_of(*allowed: str) -> Callable[[str, str], str]:
-    def rule(name: str, value: str) -> str:
-        if value.lower() not in allowed:
-            raise ConfigError(f"{name}={value!r} is none of {', '.join(allowed)}{nearest(value, list(allowed)) or ''}")
-        return value.lower()
-
-    return rule
-
-
-def _named(table: Mapping[str, str]) -> Callable[[str, str], list[str]]:
-    """Their names as ours; ours are taken as they are."""
-
-    def rule(name: str, value: str) -> list[str]:
-        found = []
-        for part in _listed(name, value):
-            if part not in table and part.partition("?")[0] not in table.values():
-                hint = nearest(part, list(table)) or f"; there are {', '.join(table)}"
-                raise ConfigError(f"{name}: {part!r} is none of them{hint}")
-            found.append(table.get(part, part))
-        return list(dict.fromkeys(found))
-
-    return rule
-
-
-def _if_on(on: Any, off: Any) -> Callable[[str, str], Any]:
-    return lambda name, value: on if _flag(name, value) else off
+    return bool(environment.get(name)) and flag(name, environment[name])
 
 
 def _prompts(name: str, value: str) -> list[str]:
@@ -252,50 +208,46 @@ def _prompts(name: str, value: str) -> list[str]:
         raise ConfigError(
             f"{name} holds a text; put it into a file <name>.v1.txt among your system prompts and name that"
         )
-    return [part.replace("_", "-") for part in _listed(name, value)]
+    return [part.replace("_", "-") for part in listed(name, value)]
 
 
 def _model_set(name: str, value: str) -> Sequence[str]:
-    if value in MODEL_SETS:
-        return list(MODEL_SETS[value])
-    if value == "neurips":
-        raise ConfigError(f"{name}=neurips is a list of 21 policies that is nowhere written down; name models yourself")
-    return _listed(name, value)  # it was used for a model's id, too
+    return list(MODEL_SETS.get(value, listed(name, value)))  # it was used for a model's id, too
 
 
-_RULES: Mapping[str, Callable[[str, str], Any]] = {
-    **dict.fromkeys(("ALGO_NAMES", "ALGO_NAME"), _named(METRICS)),
-    **dict.fromkeys(("DOMAIN_NAMES", "DOMAIN_NAME"), _named(DOMAINS)),
-    "REASONING_MODE_NAMES": _named(MODES),
-    **dict.fromkeys(("POLICY_LIST", "FORBIDDEN_MODELS", "JUDGE_POLICY_NAMES"), _listed),
+_RULES: Mapping[str, Rule] = {
+    **dict.fromkeys(("ALGO_NAMES", "ALGO_NAME"), named(METRICS)),
+    **dict.fromkeys(("DOMAIN_NAMES", "DOMAIN_NAME"), named(DOMAINS)),
+    "REASONING_MODE_NAMES": named(MODES),
+    **dict.fromkeys(("POLICY_LIST", "FORBIDDEN_MODELS", "JUDGE_POLICY_NAMES"), listed),
     "POLICY_LIST_MODE": _model_set,
     "SYSTEM_PROMPT": _prompts,
-    "BOOTSTRAP_OOD_DOMAINS": _named(DOMAINS),
-    "DEFAULT_SPLIT": _one_of("train", "test"),
-    **dict.fromkeys(("USE_BATCH", "RERUN_INCOMPLETE", "WITL_PER_TOKEN_UPLIFT", "QUAL_INCLUDE_SELF_ANSWER"), _flag),
-    **dict.fromkeys(("QUALITATIVE_JUDGE_USE_FEW_SHOT", "QUAL_BOOTSTRAP_RESPECT_PERMUTE"), _flag),
-    "RECOMPUTE_RESULTS": _if_on("always", "missing"),
-    **dict.fromkeys(("RECOMPUTE_TRAJECTORIES", "RECOMPUTE_BELIEFS"), _one_of("never", "missing", "always")),
-    "TEMPERATURE": _number,
-    "DISABLE_SYSTEM_PROMPT_IN_BELIEF_MEASUREMENT": _if_on("none", None),
-    "USE_FIXED_JUDGE": _if_on("fixed", "policy"),
-    "OBJECTIVE_BELIEF": _if_on("policy_expressed", "judge_own"),
-    "USE_PER_TRAJ_BELIEF_MEASURE": _if_on("hindsight", "prefix"),
-    "WITL_RECOMPUTE_POLICY": _one_of("all", "investigation", "uplift", "upliftblanket"),
-    "FORECASTER_TEMPLATE": _one_of("vanilla", "rephrase", "toolcall"),
-    "QUAL_RED_TEAM_MODE": _one_of("none", "red", "red_blue", "red_blue_resolution"),
-    "QUAL_FEW_SHOT_PERMUTE": _if_on("permuted", "static"),
-    "GRADER_TYPE": _one_of(*GRADERS),
-    "GRADER_SPEC": _one_of(*GRADERS),
-    "MP_PREDICTOR_CHOICE": _one_of("evaluated", "random_non_evaluated", "random_any"),
-    "MP_PREDICTED_CHOICE": _one_of("evaluated", "random_non_evaluated", "random_any"),
-    "MP_TARGET_QUESTION": _one_of("evaluated_question", "random_non_evaluated_question", "random_any_question"),
-    "MP_CONTEXT_QUESTIONS": _one_of("evaluated_question", "k_random_non_evaluated"),
-    "MP_SCORING": _one_of("uplift", "conditional_only", "judge_consistency"),
+    "BOOTSTRAP_OOD_DOMAINS": named(DOMAINS),
+    "DEFAULT_SPLIT": one_of("train", "test"),
+    **dict.fromkeys(("USE_BATCH", "RERUN_INCOMPLETE", "WITL_PER_TOKEN_UPLIFT", "QUAL_INCLUDE_SELF_ANSWER"), flag),
+    **dict.fromkeys(("QUALITATIVE_JUDGE_USE_FEW_SHOT", "QUAL_BOOTSTRAP_RESPECT_PERMUTE"), flag),
+    "RECOMPUTE_RESULTS": if_on("always", "missing"),
+    **dict.fromkeys(("RECOMPUTE_TRAJECTORIES", "RECOMPUTE_BELIEFS"), one_of("never", "missing", "always")),
+    "TEMPERATURE": number,
+    "DISABLE_SYSTEM_PROMPT_IN_BELIEF_MEASUREMENT": if_on("none", None),
+    "USE_FIXED_JUDGE": if_on("fixed", "policy"),
+    "OBJECTIVE_BELIEF": if_on("policy_expressed", "judge_own"),
+    "USE_PER_TRAJ_BELIEF_MEASURE": if_on("hindsight", "prefix"),
+    "WITL_RECOMPUTE_POLICY": one_of("all", "investigation", "uplift", "upliftblanket"),
+    "FORECASTER_TEMPLATE": one_of("vanilla", "rephrase", "toolcall"),
+    "QUAL_RED_TEAM_MODE": one_of("none", "red", "red_blue", "red_blue_resolution"),
+    "QUAL_FEW_SHOT_PERMUTE": if_on("permuted", "static"),
+    "GRADER_TYPE": one_of(*GRADERS),
+    "GRADER_SPEC": one_of(*GRADERS),
+    "MP_PREDICTOR_CHOICE": one_of("evaluated", "random_non_evaluated", "random_any"),
+    "MP_PREDICTED_CHOICE": one_of("evaluated", "random_non_evaluated", "random_any"),
+    "MP_TARGET_QUESTION": one_of("evaluated_question", "random_non_evaluated_question", "random_any_question"),
+    "MP_CONTEXT_QUESTIONS": one_of("evaluated_question", "k_random_non_evaluated"),
+    "MP_SCORING": one_of("uplift", "conditional_only", "judge_consistency"),
     **dict.fromkeys(
         ("NUM_TRAJECTORIES", "QUAL_EXAMPLE_RECOMPUTATION_ROUNDS", "EXAMPLE_RECOMPUTATION_ROUNDS", "MP_K_CONTEXT",
          "QUAL_FEW_SHOT_BOOTSTRAP_ROUNDS", "MP_TRIALS_PER_SAMPLE", "MP_PREDICTEE_BEHAVIOR_EXAMPLES"),
-        _whole,
+        whole,
     ),
 }  # fmt: skip
 """By variable, what its value becomes; a text stays as it is."""

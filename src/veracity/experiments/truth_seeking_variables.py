@@ -37,7 +37,7 @@ ALGO_NAMES ALGO_NAME | eval.metrics
 DOMAIN_NAMES DOMAIN_NAME | eval.domains
 REASONING_MODE_NAMES | eval.modes
 POLICY_LIST | eval.models
-POLICY_LIST_MODE | eval.models; a set is written out
+POLICY_LIST_MODE | eval.models; a set is written out, of `neurips` the 18 policies that are published
 FORBIDDEN_MODELS | eval.exclude
 SYSTEM_PROMPT | eval.system_prompts
 NUM_TRAJECTORIES | eval.n
@@ -98,7 +98,8 @@ DIR_NAME RUNS_SUBDIR RUN_ID RUN_ID_SUFFIX | veracity run … --name NAME
 
 _TRAINING = """
 TRAINERS TRAINER_TYPE | methods
-SFT_USING_EVAL_RESULTS RL_USING_DOMAIN | domain; what is trained on is made by the run itself
+SFT_USING_EVAL_RESULTS | source.run, the run that DIR_NAME or RUN_ID names; source.metric, the first of ALGO_NAMES
+RL_USING_DOMAIN | domain, the first of DOMAIN_NAMES
 VALIDATION_STRATEGY | selection.validation
 LORA_RANK | sft.lora.rank, grpo.lora.rank
 TRAINED_POLICY_NAME_PATTERN | --name; a model is trained/<run>/<method>
@@ -120,8 +121,9 @@ RL_BATCH_SIZE | grpo.batch_size
 RL_GRADIENT_ACCUMULATION_STEPS | grpo.accumulation
 RL_WARMUP_RATIO | grpo.warmup
 RL_KL_COEF | grpo.beta
-RL_REWARD_SCALE | grpo.scale_rewards
-RL_GRADER_TYPE RL_GRADER_MODEL | grader
+RL_REWARD_SCALE | a factor is no setting: rewards are divided by their group's deviation
+RL_GRADER_TYPE | grader
+RL_GRADER_MODEL | roles.judge
 RL_NUM_SAMPLES | problems
 FORCE_SINGLE_GPU DISABLE_DEEPSPEED | veracity launch CLUSTER run …
 """
