@@ -56,11 +56,11 @@ def test_analyzers_and_metrics_stand_in_the_order_of_reading(parts: list[Overvie
 
 
 def test_each_analyzer_answers_in_a_sentence_with_numbers(parts: list[Overview]) -> None:
-    """Six metrics × (two setups and all): 18 comparisons, of which six are shown and twelve have a row."""
+    """Six metrics × (two setups and all): 18 comparisons, of which four are shown and twelve have a row."""
     told = in_short(parts)
     assert len(told) >= 5 and all(sentence.endswith(".") for sentence in told)
     assert re.search(r"sim/[ac] is best, −?0\.\d+ \[.*told apart from 1 of 2 others \(the last: sim/b", told[0])
-    assert len(parts[0].findings) == 18 and len(parts[0].shown) == 6
+    assert len(parts[0].findings) == 18 and len(parts[0].shown) == 4
     table = parts[0].table
     assert table is not None and len(table.rows) == 12
     assert table.records()[0]["last"] == "sim/b" and table.records()[0]["told apart"] == "1 of 2"
@@ -98,13 +98,13 @@ def test_every_link_of_every_page_leads_to_a_file(parts: list[Overview], tmp_pat
 
 
 def test_figures_are_drawn_for_what_is_shown_unless_all_are_asked_for(tmp_path: Path) -> None:
-    """Nine findings of one metric each: six are shown, two figures stand in the page itself."""
+    """Nine findings of one metric each: four are shown, two figures stand in the page itself."""
     plot = IntervalPlot("means", "Means", "c", [Point(1.0, low=0.0, high=2.0, label="a")], "mean")
     many = overviews([Finding("x", "run", Place(f"m{i}"), "t", plots=[plot], answer=f"{i}.") for i in range(9)])
-    for every, drawn in ((False, 6), (True, 9)):
+    for every, drawn in ((False, 4), (True, 9)):
         root = tmp_path / str(every)
         heard: list[str] = []
         page = write_analysis(many, root, every_figure=every, progress=heard.append).read_text()
         assert len(list(root.rglob("*.png"))) == len(list(root.rglob("*.svg"))) == drawn
-        assert page.count("<svg") == 2 and page.count('loading="lazy"') == 6
+        assert page.count("<svg") == 2 and page.count('loading="lazy"') == 4
         assert heard == ["drawing and writing x"]

@@ -43,7 +43,7 @@ FIRST = (
 WIDEST: tuple[Scale, ...] = ("across", "setup", "run", "trajectory")
 SAME = 6
 """Places by which a pair of metrics of one paradigm falls back."""
-SHOWN = 6
+SHOWN = 4
 """Findings of one analyzer that are shown in full."""
 LISTED = 12
 """Rows of its table."""
@@ -112,7 +112,8 @@ def _table(findings: Sequence[Finding]) -> ResultTable | None:
     rows = [finding for finding in findings if finding.summary]
     if not rows:
         return None
-    columns = list(dict.fromkeys(name for finding in rows for name in finding.summary))
+    every = dict.fromkeys(name for finding in rows for name in finding.summary)
+    columns = [name for name in every if any(finding.summary.get(name) not in (None, "–") for finding in rows)]
     runs = {finding.place.model for finding in findings} - {ALL}
     modes = plain_names({finding.place.mode for finding in findings})
     cells = tuple((*_told(f, modes, len(runs) > 1), *(f.summary.get(name) for name in columns)) for f in rows)

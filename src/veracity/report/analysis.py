@@ -177,7 +177,7 @@ def _written(finding: Finding, root: Path, templates: Environment, *, figures: b
     for name, text in finding.files.items():
         _write(folder / name, text)
     drawn = list(_drawn(finding, folder)) if figures else []
-    where = " · ".join([SCALES[finding.scale], *(part for part in _named(finding)[1:] if part != ALL)])
+    where = " · ".join([SCALES[finding.scale], *(part for part in _named(finding)[1:] if part not in (ALL, "none"))])
     shown = Shown(
         finding.title, where, finding.answer, "/".join(finding.folder),
         [table_of(table, rows=SHOWN_ROWS) for table in finding.tables], drawn, finding.notes, list(finding.files),

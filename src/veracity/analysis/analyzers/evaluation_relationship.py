@@ -35,6 +35,7 @@ MOST = 10
 """Metrics that are related unasked: 45 pairs."""
 RANKED = 500
 """Most draws for a rank correlation, which is ranked anew in each: a standard error to 3 %."""
+_SHORT = {"Pearson within items": "within items", "partial, given length and domain": "partial"}
 KEY = ("run", "policy", "mode", "system", "domain", "item", "source", "unit", "replicate")
 """What two metrics of one trajectory share. Metrics about items join those of the item's trajectories by replicate."""
 
@@ -157,7 +158,7 @@ def _told(table: ResultTable, first: str, second: str) -> tuple[str, dict[str, C
     """The sentence and the row of a pair of metrics."""
     values = {str(row[0]): row for row in table.rows}
     _, r, _, low, high, *_ = values["Pearson"]
-    row: dict[str, Cell] = {name.removeprefix("Pearson "): one[1] for name, one in values.items()}
+    row: dict[str, Cell] = {_SHORT.get(name, name): one[1] for name, one in values.items()}
     if r is None:
         return f"{first} and {second}: one of them does not vary.", row
     ends = "" if low is None or high is None else f" [{number(float(low))}, {number(float(high))}]"
