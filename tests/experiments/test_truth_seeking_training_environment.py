@@ -65,7 +65,7 @@ def test_each_becomes_its_setting_with_its_value(name: str) -> None:
 
 @pytest.mark.parametrize("name", sorted(NO_SETTING - {"SFT_USING_EVAL_RESULTS"}))
 def test_what_is_no_setting_has_a_word(name: str) -> None:
-    (note,) = translate_training({**MODEL, name: "1"}, "reinforcement").notes
+    _, note = translate_training({**MODEL, name: "1"}, "reinforcement").notes
     assert (note.variable, note.said) == (name, VARIABLES[name].ours)
 
 

@@ -35,6 +35,16 @@ SCORED = {
     "qualitative": "qualitative.overall",
 }
 """By metric, the value of single trajectories that they are chosen by."""
+READ = {
+    "POLICY_LIST": "model",
+    "POLICY_LIST_MODE": "model, if it is one",
+    **dict.fromkeys(("DOMAIN_NAMES", "DOMAIN_NAME"), "domain, if problems are sampled"),
+    **dict.fromkeys(("ALGO_NAMES", "ALGO_NAME"), "source.metric, if a run is learnt from"),
+    **dict.fromkeys(("RUN_ID", "DIR_NAME"), "source.run, if a run is learnt from"),
+    "GRADER_TYPE": "grader, where RL_GRADER_TYPE says nothing",
+    "GRADER_MODEL": "roles.judge, where RL_GRADER_MODEL says nothing",
+}
+"""Variables of evaluation that a training reads, too."""
 LONGEST = 4096
 """Tokens of an answer, as theirs is."""
 
@@ -61,6 +71,9 @@ def translate_training(environment: Mapping[str, str], part: Part) -> Translatio
     recipe |= {"max_tokens": LONGEST} if "source" not in recipe else {}
     for name, value in environment.items():
         known = VARIABLES.get(name)
+        if name in READ and value.strip():
+            several = len(listed(name, value)) > 1
+            notes.append(Note(name, "training", READ[name] + ("; the first of them" if several else "")))
         if known is None or known.kind != "training" or not value.strip():
             continue
         try:
@@ -107,8 +120,8 @@ def _methods_of(part: Part) -> Any:
 
 def _model(recipe: dict[str, Any], environment: Mapping[str, str]) -> None:
     """The first model that is named: one recipe trains one."""
-    said = environment.get("POLICY_LIST_MODE", "").strip() or environment.get("POLICY_LIST", "").strip()
-    models = listed("", said) if said not in MODEL_SETS else []
+    names = [environment.get(name, "").strip() for name in ("POLICY_LIST_MODE", "POLICY_LIST")]
+    models = listed("", next((said for said in names if said and said not in MODEL_SETS), ""))
     if not models:
         raise ConfigError("which model to train is not said: set POLICY_LIST to one with weights, as Qwen/Qwen3-0.6B")
     recipe["model"] = model_of(models[0], {})  # a model in a server is not trained, so not behind Ray
