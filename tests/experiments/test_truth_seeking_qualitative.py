@@ -103,7 +103,7 @@ def test_two_raters_of_whom_one_pays_for_length_agree_in_part(checked: Path) -> 
     )
     assert alpha["n"] == shift["n"] == 6 and alpha["value"] < 1 and shift["value"] > 0
     assert ("double_scoring", "Krippendorff’s α", "curiosity") in found
-    assert found["readable", "share of verdicts that are one", "second rater"]["value"] == 1
+    assert found["readable", "verdicts that could be read", "second rater"]["value"] == 1
     estimates = json.loads((checked / "estimates.json").read_text())
     assert any("Krippendorff" in name for name in estimates.get("estimates", estimates))
 
@@ -116,7 +116,7 @@ def test_the_page_and_the_terminal_tell_how_far_the_judge_can_be_trusted(checked
     print_truth_seeking_summary(checked, console)
     for text in (page, console.export_text()):
         assert "How far to trust the qualitative judge" in text and "Krippendorff’s α" in text
-        assert "qualitative.overall_length_controlled" in text
+        assert "qualitative.at_equal_length" in text
 
 
 def test_scores_at_one_length_take_the_judges_taste_for_length_off(folder: Path) -> None:
@@ -130,7 +130,7 @@ def test_scores_at_one_length_take_the_judges_taste_for_length_off(folder: Path)
     )
     scores = {(r["arm"].split("?")[0], r["metric"]): r["value"] for r in table(run, "scores").iter_rows(named=True)}
     gaps = [scores["sim/verbose", m] - scores["sim/bayesian", m]
-            for m in ("qualitative.overall", "qualitative.overall_length_controlled")]  # fmt: skip
+            for m in ("qualitative.overall", "qualitative.at_equal_length")]  # fmt: skip
     assert gaps == pytest.approx([0.401, 0.251], abs=0.002)
 
 

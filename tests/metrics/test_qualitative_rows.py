@@ -106,6 +106,6 @@ def test_scores_at_one_length_are_rows_of_their_own() -> None:
             table(words=words, **{f"{arm}{words}": (score,)}).with_columns(arm=pl.lit(arm)) for words, score in scores
         ]
     rows = METRIC_ROWS.frame(length_controlled_rows(length_controlled(pl.concat(parts))))
-    assert set(rows["metric"]) == {"qualitative.overall_length_controlled"}
+    assert set(rows["metric"]) == {"qualitative.at_equal_length"}
     assert rows["value"].to_list() == pytest.approx([0.35, 0.35, 0.25, 0.25])
     check_metric_rows(rows)

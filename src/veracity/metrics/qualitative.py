@@ -163,7 +163,6 @@ def length_controlled(verdicts: pl.DataFrame) -> pl.DataFrame:
 
 
 def length_controlled_rows(controlled: pl.DataFrame, *, minimum: int = 1) -> list[dict[str, Any]]:
-    """Rows `qualitative.overall_length_controlled`, of verdicts that `length_controlled` made."""
+    """Rows `qualitative.at_equal_length`, of verdicts that `length_controlled` made."""
     whole = qualitative_rows(controlled, minimum=minimum)
-    name = "qualitative.overall"
-    return [row | {"metric": f"{name}_length_controlled"} for row in whole if row["metric"] == name]
+    return [row | {"metric": "qualitative.at_equal_length"} for row in whole if row["metric"] == "qualitative.overall"]

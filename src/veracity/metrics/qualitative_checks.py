@@ -226,7 +226,7 @@ def _readable(whose: str, verdicts: pl.DataFrame) -> Check:
     share = clustered_proportion(ok.to_list(), verdicts["cluster"].to_list(), direction="higher")
     lost = verdicts.filter(~ok)["status"].value_counts(sort=True)
     said = ", ".join(f"{count} {status}" for status, count in lost.iter_rows())
-    return Check("readable", "share of verdicts that are one", whose, share, said or None)
+    return Check("readable", "verdicts that could be read", whose, share, said or None)
 
 
 def _paired(first: pl.DataFrame, second: pl.DataFrame, name: str) -> pl.DataFrame:

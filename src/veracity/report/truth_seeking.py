@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,7 +36,7 @@ MAIN = (
     "mutual_predictability.uplift_per_token_controlled",
     "world_in_the_loop.outcome_controlled",
     "qualitative.overall",
-    "qualitative.overall_length_controlled",
+    "qualitative.at_equal_length",
     "qualitative.length_slope",
 )
 """Scores that stand on the first table; those of graders too."""
@@ -121,7 +122,7 @@ def tables_of(contents: TruthSeekingContents) -> Iterator[Table]:
         yield _panel_table(contents, panel)
     checks = contents.tables.get("qualitative_checks")
     if checks is not None and checks.height:
-        yield _checks_table(checks)
+        yield _checks_table(checks.filter((pl.col("check") != "double_scoring") | (pl.col("of") == "overall")))
 
 
 HEADER = ("", "metric", "value [95 %]", "better", "no effect", "rows", "sources", "excluded", "statuses")
@@ -181,8 +182,8 @@ def _checks_table(checks: pl.DataFrame) -> Table:
     header = ("check", "", "of", "value [95 %]", "no effect", "n", "sources", "lost, or why no number")
     note = (
         "Over all systems; scores run from 0 to 1. Swapped, the same two cases stand in the other order: a judge that "
-        "weighs them changes nothing but by its noise. α is 1 for raters who agree and 0 for chance; below .667 "
-        "conclusions from scores are not safe (Krippendorff)."
+        "weighs them changes no more than when it is asked again. α is 1 for raters who agree and 0 for chance; below "
+        ".667 conclusions from scores are not safe (Krippendorff)."
     )
     return Table("How far to trust the qualitative judge", header, rows, note)
 
@@ -264,6 +265,9 @@ def _details(contents: TruthSeekingContents) -> Iterator[Table]:
         parts = [(*name.rpartition(": ")[::2], e) for name, e in judges]
         rows = [[who.get(role, role), told, f"{e:.3f}", str(e.n), str(e.clusters)] for role, told, e in parts]
         yield Table("Readers of beliefs", ("reader", "", "value [95 %]", "beliefs", "sources"), rows)
+    checks = contents.tables.get("qualitative_checks")
+    if checks is not None and checks.height:
+        yield replace(_checks_table(checks), title="All checks of the qualitative judge")
 
 
 def _pictures(contents: TruthSeekingContents, folder: Path) -> Iterator[Picture]:
