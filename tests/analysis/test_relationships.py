@@ -146,6 +146,13 @@ def test_a_random_intercept_is_between_one_line_and_a_line_an_item() -> None:
     assert once.n == 0 and math.isnan(once.value)
 
 
+def test_a_metric_that_does_not_vary_answers_nothing() -> None:
+    rng = np.random.default_rng(0)
+    (finding,) = related(both(rng.normal(size=(40, 1)), np.zeros((40, 1))))
+    assert row(finding, "correlations", correlation="Pearson")["value"] is None
+    assert (finding.answer, finding.summary, finding.decided) == ("", {}, False)
+
+
 def test_modes_can_be_all_that_two_metrics_share() -> None:
     """The debate raises both by two standard deviations: together r = 1/(1 + 1) = 1/2, in either mode 0."""
     rng = np.random.default_rng(0)

@@ -96,7 +96,7 @@ def _answering(telling: Sequence[Finding]) -> list[Finding]:
 
 def _in_turn(findings: Sequence[Finding]) -> list[Finding]:
     """The widest of each metric in the order of interest, then the next of each; metrics of no interest at the end."""
-    ordered = sorted(findings, key=lambda f: (*importance(f.place.algorithm), WIDEST.index(f.scale)))
+    ordered = sorted(findings, key=lambda f: (*importance(f.place.algorithm), *_breadth(f)))
     seen: dict[str, int] = {}
     turns = []
     for place, finding in enumerate(ordered):
@@ -105,6 +105,12 @@ def _in_turn(findings: Sequence[Finding]) -> list[Finding]:
         minor = importance(metric)[0] == len(MAIN)
         turns.append((minor, seen[metric], place, finding))
     return [finding for *_, finding in sorted(turns, key=lambda turn: turn[:3])]
+
+
+def _breadth(finding: Finding) -> tuple[int, int]:
+    """Sorts findings on one metric, those over all domains, modes and prompts first."""
+    place = finding.place
+    return sum(part != ALL for part in (place.domain, place.mode, place.prompt)), WIDEST.index(finding.scale)
 
 
 def _table(findings: Sequence[Finding]) -> ResultTable | None:

@@ -155,12 +155,12 @@ class EvaluationRelationship(Analyzer):
 
 
 def _told(table: ResultTable, first: str, second: str) -> tuple[str, dict[str, Cell]]:
-    """The sentence and the row of a pair of metrics."""
+    """The sentence and the row of a pair of metrics; neither where one of them does not vary."""
     values = {str(row[0]): row for row in table.rows}
     _, r, _, low, high, *_ = values["Pearson"]
     row: dict[str, Cell] = {_SHORT.get(name, name): one[1] for name, one in values.items()}
     if r is None:
-        return f"{first} and {second}: one of them does not vary.", row
+        return "", {}
     ends = "" if low is None or high is None else f" [{number(float(low))}, {number(float(high))}]"
     rest = [
         f"{name.removeprefix('Pearson ')} {number(float(one[1]))}"
