@@ -13,6 +13,7 @@ from rich.console import Console
 
 from veracity.core.errors import ConfigError, DataError
 from veracity.domains import open_domain
+from veracity.experiments.outlook import plan_of
 from veracity.experiments.running import run_recipe
 from veracity.experiments.truth_seeking_settings import TruthSeekingSettings
 from veracity.experiments.truth_seeking_train_measured import measuring, metric_estimates
@@ -139,6 +140,8 @@ def test_the_plan_counts_the_samples_of_the_source(own: Path) -> None:
     found = truth_train_outlook(settings(own))
     assert [(one.name, one.rows, one.steps) for one in found.trainings] == [("sft", 4, 2)]
     assert found.samples == found.judged == 36
+    own = next(line for line in plan_of(found).lines if line.role == "policy")
+    assert own.calls[1] == 36 + 3 * 6 * 3  # measured under three conditions, as the run was: none, and two opinions
 
 
 def test_trained_models_are_measured_as_the_run_was(own: Path) -> None:
@@ -188,6 +191,9 @@ def test_the_whole_way_from_trajectories_to_tested_models(own: Path, tmp_path: P
     assert set(tables["measured"]["arm"]) == {f"{name} · direct" for name in ("start", "sft", "few_shot")}
     assert set(tables["measured"]["metric"]) == {BRIER} and tables["measured"].height == 3 * 4
     assert json.loads((run / "models" / "sft" / "lineage.json").read_text())["trainer"] == "sft"
+    page = (run / "report.html").read_text("utf-8")
+    assert "What was learnt from" in page and f"ranked by {BRIER}" in page
+    assert (run / "figures" / "change.svg").is_file()
     assert BRIER in (run / "report.html").read_text("utf-8")
 
 

@@ -11,13 +11,13 @@ from veracity.engine import Expected
 from veracity.experiments.desk import POLICY, weights_of
 from veracity.experiments.outlook import Outlook, PlannedTraining, steps_of
 from veracity.experiments.truth_seeking_train_settings import TruthTrainSettings
-from veracity.experiments.truth_seeking_train_source import open_source, start_model
+from veracity.experiments.truth_seeking_train_source import Material, open_source, start_model
 from veracity.judging.graders import open_grader
 from veracity.training.memory import MemoryShape
 
 PROMPT_TOKENS = 600
 """Of a problem, about."""
-TEACHER, GRADER = "teacher", "grader"
+TEACHER, GRADER, MEASURER = "teacher", "grader", "judges of the metric"
 
 
 def truth_train_outlook(settings: TruthTrainSettings) -> Outlook:
@@ -29,13 +29,18 @@ def truth_train_outlook(settings: TruthTrainSettings) -> Outlook:
     rewarded = _grpo_steps(settings) * grpo.batch_size if "grpo" in settings.methods else 0
     teacher, judge = settings.teacher, settings.roles.judge
     named = ({TEACHER: teacher.model} if teacher else {}) | ({GRADER: judge} if judge else {})
+    measured = (
+        list(_measured(settings, material, tested)) if material and settings.source and settings.source.test else []
+    )
+    if material and measured:
+        named |= {MEASURER: next(iter(material.measured.judge.models), "nobody")}
     return Outlook(
         weights_of(start_model(settings, material)),
         tuple(_trainings(settings, len(material.samples) if material else own)),
         samples=answers + rewarded,
         sampled_tokens=answers * settings.max_tokens + rewarded * grpo.max_completion_length,
         judged=answers + rewarded,
-        asked=tuple(_asked(settings, answers + rewarded)),
+        asked=(*_asked(settings, answers + rewarded), *measured),
         roles=named,
         items=tested,
     )
@@ -65,6 +70,16 @@ def _asked(settings: TruthTrainSettings, texts: int) -> Iterator[Expected]:
         yield Expected(Generate(TEACHER, prompt, teacher.samples, Sampling(max_tokens=64)), times=teacher.problems)
     if settings.roles.judge and hasattr(open_grader(settings.grader), "role"):
         yield Expected(Generate(GRADER, prompt, sampling=Sampling(max_tokens=1024)), times=texts)
+
+
+def _measured(settings: TruthTrainSettings, material: Material, tested: int) -> Iterator[Expected]:
+    """Each model by the metric of the source, at the requests a problem that its run took."""
+    problems = tested * len(material.measured.eval.domains) * (1 + len(settings.methods))
+    own, others = (round(problems * each) for each in material.requests)
+    shown, how = user("x" * 4 * PROMPT_TOKENS), material.measured
+    yield Expected(Generate(POLICY, shown, sampling=Sampling(max_tokens=how.eval.max_tokens)), times=max(1, own))
+    if others:
+        yield Expected(Generate(MEASURER, shown, sampling=Sampling(max_tokens=how.judge.max_tokens)), times=others)
 
 
 def _grpo_steps(settings: TruthTrainSettings) -> int:

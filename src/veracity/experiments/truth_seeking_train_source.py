@@ -46,6 +46,8 @@ class Material:
     """What the run was made with."""
     notes: tuple[str, ...]
     """What was left out."""
+    requests: tuple[float, float] = (0.0, 0.0)
+    """What measuring one problem of one policy took: requests of the policy, and of everybody else."""
 
 
 def open_source(source: SourceSettings) -> Material:
@@ -73,7 +75,7 @@ def open_source(source: SourceSettings) -> Material:
     about = run.trajectories.filter(_in("trajectory", [row["trajectory"] for row in rows]))
     places = frozenset(about.select("domain", "item", "cluster").iter_rows())
     samples = tuple(_sample(row) for row in rows)
-    return Material(samples, places, _policies(run, about), measured, tuple(found.notes))
+    return Material(samples, places, _policies(run, about), measured, tuple(found.notes), _requests(run))
 
 
 def opened(settings: TruthTrainSettings) -> Material | None:
@@ -162,6 +164,14 @@ def _ranked(source: SourceSettings, run: RunTables, scores: pl.DataFrame) -> Fin
             "another by it; choose a metric with a value a trajectory, as truth_accuracy.brier.eventual"
         )
     return found[0]
+
+
+def _requests(run: RunTables) -> tuple[float, float]:
+    """At least one of the policy for each trajectory; what was recalled from the ledger counts as asked."""
+    told = run.manifest.get("requests") or {}
+    units = max(1, run.trajectories.select("model", "domain", "item").n_unique())
+    own = run.trajectories.height
+    return own / units, max(0.0, (told.get("asked", 0) + told.get("recalled", 0) - own) / units)
 
 
 def _sample(row: Mapping[str, Any]) -> ScoredSample:

@@ -1,93 +1,239 @@
-"""The report of a `truth-seeking-train` run: rewards on held-out problems, before and after."""
+"""The report of a `truth-seeking-train` run: what was learnt from, and what held-out problems say of each model."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from statistics import fmean
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
+from markupsafe import Markup
 
 from veracity.core.errors import StoreError
 from veracity.core.estimate import Estimate
+from veracity.report.page import Picture
+from veracity.report.style import inline_svg, save
 from veracity.report.tables import Table
 from veracity.report.trained_table import with_trained
 from veracity.report.training_page import TrainingPage
+from veracity.report.training_terminal import print_headline, print_table
+from veracity.report.truth_seeking_train_figure import change_figure
 from veracity.store.run import RunFolder
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from rich.console import Console
 
-MEASURES = ("reward", "reward against start", "readable")
+ARMS: Mapping[str, str] = {
+    "start": "what all others come from",
+    "sft": "the start, fine-tuned on the samples that were chosen",
+    "few_shot": "the start, with chosen samples before every conversation, and no weight changed",
+    "grpo": "the start, reinforced by the reward of its own answers",
+}
+"""What each model is, in words."""
+FEW = 0.5
+"""Share of readable answers below which a reader is warned."""
+TITLE = "What training changed"
+CAPTION = (
+    "On the same held-out problems: each model less the start, with 95 % intervals; source items are resampled. Green: "
+    "better by more than chance; orange: worse; grey: it cannot be told."
+)
+
+
+@dataclass(frozen=True)
+class TrainContents:
+    """What a run has so far."""
+
+    folder: RunFolder
+    estimates: Mapping[str, Estimate]
+    tables: Mapping[str, pl.DataFrame]
+    manifest: Mapping[str, Any]
+
+    @property
+    def metric(self) -> str:
+        """The metric by which samples were chosen; empty where the run graded answers itself."""
+        source = (self.manifest.get("recipe") or {}).get("source") or {}
+        return str(source.get("metric", ""))
+
+    def changes(self, measure: str) -> dict[str, Estimate]:
+        """Model → its change against the start."""
+        end = f": {measure} against start"
+        return {name.removesuffix(end): one for name, one in self.estimates.items() if name.endswith(end)}
 
 
 def write_truth_train_report(run_folder: Path) -> Path:
     """Write `report.html`; the page's path. StoreError if there is no such folder, or a table in it is damaged."""
-    folder, estimates = _read(run_folder)
-    tables = set(folder.tables())
+    contents = _read(run_folder)
+    path = contents.folder.path
+    answers = contents.tables.get("test.answers")
     page = TrainingPage(
         kind="Training on truth-seeking",
-        name=folder.path.resolve().name,
-        headline=headline(estimates),
-        intro=[
-            "Every model answered held-out problems, which share no source item with those that were trained on. A "
-            "reward of Brier is −(1 − p)², p being the probability of what happened: −¼ for always saying one half."
-        ],
-        tables=[reward_table(estimates)],
-        details=with_trained(
-            [status_table(folder.read_table("test.answers"))] if "test.answers" in tables else [], folder.path
-        ),
-        manifest=folder.manifest() or {},
-        failures=folder.read_table("failures") if "failures" in tables else None,
+        name=path.resolve().name,
+        headline=headline(contents),
+        intro=[*intro(contents), *(f"Warning: {one}" for one in warnings(contents))],
+        pictures=_pictures(contents),
+        tables=tables_of(contents),
+        details=with_trained([] if answers is None else [status_table(answers)], path),
+        manifest=contents.manifest,
+        failures=contents.tables.get("failures"),
     )
-    return page.write(folder.path)
+    return page.write(path)
 
 
 def print_truth_train_summary(run_folder: Path, console: Console) -> None:
     """Print the run in short. Raises StoreError as `write_truth_train_report`."""
-    from rich.table import Table as Grid
-
-    _, estimates = _read(run_folder)
-    table = reward_table(estimates)
-    grid = Grid(*table.header, box=None, header_style="bright_black", pad_edge=False, padding=(0, 2, 0, 0))
-    for row in table.rows:
-        grid.add_row(*row)
-    console.print(headline(estimates), style="bold", markup=False)
-    console.print(grid)
+    contents = _read(run_folder)
+    print_headline(headline(contents), console)
+    for table in tables_of(contents):
+        print_table(table, console)
+    for warning in warnings(contents):
+        console.print(f"Warning: {warning}", markup=False, style="yellow", soft_wrap=True)
 
 
-def headline(estimates: Mapping[str, Estimate]) -> str:
-    """The largest change; empty without one."""
-    changes = {n.partition(": ")[0]: e for n, e in estimates.items() if n.endswith(": reward against start")}
-    if not changes:
-        return ""
-    best = max(changes, key=lambda name: changes[name].value)
-    return f"{best} changes the mean reward on held-out problems by {changes[best]:+.3f}."
+def headline(contents: TrainContents) -> str:
+    """The best change of the reward, and of the metric that samples were chosen by; empty without either."""
+    told = []
+    for measure, name in (("reward", "the mean reward"), ("measured", contents.metric)):
+        if changes := contents.changes(measure):
+            told.append(_best(name, changes))
+    return " ".join(told)
 
 
-def reward_table(estimates: Mapping[str, Estimate]) -> Table:
-    """Each model's reward, its change, and how many of its answers could be graded."""
-    arms = dict.fromkeys(name.partition(": ")[0] for name in estimates)
-    rows = [[arm, *[_cell(estimates.get(f"{arm}: {measure}")) for measure in MEASURES]] for arm in arms]
-    note = "The change is paired by problem; an answer without a grade counts there as the worst that was given."
-    return Table("Rewards on held-out problems", ["", *MEASURES], rows, note)
+def _best(name: str, changes: Mapping[str, Estimate]) -> str:
+    down = next(iter(changes.values())).direction == "lower"
+    best = max(changes, key=lambda arm: changes[arm].value * (-1 if down else 1))
+    found, way = changes[best], ", lower being better" if down else ""
+    said = f"{best} changes {name} on held-out problems by {_cell(found, '+.3f')}{way}."
+    better = found.ci_high < 0 if down else found.ci_low > 0
+    return said if better else f"No model does better than the start by more than chance: at best, {said}"
+
+
+def intro(contents: TrainContents) -> Iterator[str]:
+    """What was done, and how to read a reward."""
+    recipe = contents.manifest.get("recipe") or {}
+    grader = str(recipe.get("grader", "python_brier"))
+    if contents.metric:
+        yield (
+            f"Trajectories of the run {recipe['source']['run']} were ranked by {contents.metric}; the models below "
+            "learnt from the best of them."
+        )
+    else:
+        yield "The start answered training problems several times, and a grader rewarded each answer."
+    brier = "a reward is −(1 − p)², p being the probability given to what happened: −0.25 for always saying one half"
+    yield (
+        f"Then every model answered held-out problems, which share no source item with those. The grader is {grader}"
+        f"{f'; {brier}' if grader.startswith('python_brier') else ''}. One training each: intervals are over problems, "
+        "not over trainings."
+    )
+    if arms := [f"{arm}: {ARMS[arm]}" for arm in _arms(contents) if arm in ARMS]:
+        yield f"{'; '.join(arms)}."
+
+
+def warnings(contents: TrainContents) -> Iterator[str]:
+    """Models of which too little can be read for their reward to mean anything."""
+    for arm in _arms(contents):
+        share = contents.estimates.get(f"{arm}: readable")
+        if share is not None and share.value < FEW:
+            yield (
+                f"of {arm}'s answers {100 * share.value:.0f} % could be graded, so its change says that it lost the "
+                f"form of an answer, not that it forecasts worse{_remedy(arm)}."
+            )
+
+
+def tables_of(contents: TrainContents) -> list[Table]:
+    """Rewards; the metric that samples were chosen by; what was learnt from. Those that there are."""
+    found = [reward_table(contents)]
+    if contents.changes("measured"):
+        found.append(measured_table(contents))
+    if (samples := contents.tables.get("train.samples")) is not None and samples.height:
+        found.append(samples_table(samples))
+    return found
+
+
+def reward_table(contents: TrainContents) -> Table:
+    """Each model, its change, how many of its answers could be graded, and their reward."""
+    measures = {
+        "reward against start": "change of the reward",
+        "readable": "answers that could be graded",
+        "reward": "reward of these",
+    }
+    arms = _arms(contents)
+    rows = [[arm, *[_cell(contents.estimates.get(f"{arm}: {m}")) for m in measures]] for arm in arms]
+    note = (
+        "The change is paired by problem; an answer without a grade counts there as the worst that was given, and is "
+        "left out of the last column. So the two can differ where answers lose or gain their form."
+    )
+    return Table("Rewards on held-out problems", ["", *measures.values()], rows, note)
+
+
+def measured_table(contents: TrainContents) -> Table:
+    """Each model by the metric that samples were chosen by."""
+    rows = [
+        [arm, *[_cell(contents.estimates.get(f"{arm}: {m}")) for m in ("measured against start", "measured")]]
+        for arm in _arms(contents)
+    ]
+    direction = next(iter(contents.changes("measured").values())).direction
+    note = (
+        f"{direction.capitalize()} is better. Changes are of problems of which both models have a value; a model "
+        "without any has none."
+    )
+    return Table(f"{contents.metric} on held-out problems", ["", "change", "value"], rows, note)
+
+
+def samples_table(samples: pl.DataFrame) -> Table:
+    """How many samples each method took, and how much better they are than all."""
+    taken = {
+        "all samples": pl.lit(value=True),
+        "sft learns from": pl.col("sft") == "training",
+        "held back": pl.col("sft") == "validation",
+        "few_shot shows": pl.col("example"),
+    }
+    rows = []
+    for name, which in taken.items():
+        own = samples.filter(which)
+        scores = own["score"].drop_nulls().to_list()
+        if own.height:
+            shown = f"{fmean(scores):.3f}" if scores else "–"
+            rows.append([name, f"{own.height:,}", f"{own['item'].n_unique():,}", shown])
+    direction = samples["direction"][0]
+    note = f"Scores: of those that have one; {direction} is better. tables/train.samples.parquet holds every sample."
+    return Table("What was learnt from", ["", "samples", "problems", "mean score"], rows, note)
 
 
 def status_table(answers: pl.DataFrame) -> Table:
     """What became of the answers."""
     counted = answers.group_by("arm", "status", maintain_order=True).len()
-    return Table(
-        "What became of the answers", ["", "status", "answers"], [[a, s, f"{n:,}"] for a, s, n in counted.rows()]
-    )
+    rows = [[str(arm), str(status).replace("_", " "), f"{n:,}"] for arm, status, n in counted.rows()]
+    return Table("What became of the answers", ["", "status", "answers"], rows)
 
 
-def _cell(estimate: Estimate | None) -> str:
-    return "–" if estimate is None else f"{estimate:.3f}"
+def _remedy(arm: str) -> str:
+    if arm != "few_shot":
+        return ""
+    return "; a cold start with teacher.shots shows the form after examples, too, where the context has room for them"
 
 
-def _read(run_folder: Path) -> tuple[RunFolder, Mapping[str, Estimate]]:
+def _pictures(contents: TrainContents) -> list[Picture]:
+    panels = {"reward": contents.changes("reward"), contents.metric: contents.changes("measured")}
+    if not (shown := {name: changes for name, changes in panels.items() if changes}):
+        return []
+    svg = save(change_figure(shown), contents.folder.path / "figures", "change")
+    return [Picture("change", Markup(inline_svg(svg, f"{TITLE}. {CAPTION}", "change")), TITLE, CAPTION)]
+
+
+def _arms(contents: TrainContents) -> list[str]:
+    return list(dict.fromkeys(name.partition(": ")[0] for name in contents.estimates))
+
+
+def _cell(estimate: Estimate | None, form: str = ".3f") -> str:
+    return "–" if estimate is None else format(estimate, form)
+
+
+def _read(run_folder: Path) -> TrainContents:
     if not Path(run_folder).is_dir():
         raise StoreError(f"{run_folder}: there is no such run folder; `veracity runs` lists those there are")
     folder = RunFolder(run_folder)
-    return folder, folder.estimates()
+    wanted = {"test.answers", "train.samples", "failures"} & set(folder.tables())
+    tables = {name: folder.read_table(name) for name in wanted}
+    return TrainContents(folder, folder.estimates(), tables, folder.manifest() or {})
