@@ -54,7 +54,12 @@ def test_tokens_of_a_run_add_up_to_its_uplifts_and_are_shown(tmp_path: Path, mon
     own = evidence.filter(pl.col("trajectory").str.starts_with(shown.place.model[-8:]))
     heat = shown.files["heat_map.html"]
     totals = [float(nats) for nats in re.findall(r'"total">([+-][\d.]+) nats', heat)]
-    alike = own.group_by("trial").agg(pl.col("token").str.join("|"), change.alias("sum")).group_by("token").agg(pl.mean("sum"))
+    alike = (
+        own.group_by("trial")
+        .agg(pl.col("token").str.join("|"), change.alias("sum"))
+        .group_by("token")
+        .agg(pl.mean("sum"))
+    )
     assert sorted(totals) == pytest.approx(sorted(alike["sum"].to_list()), abs=0.0051)
 
     again = launch(tmp_path, token_evidence=1)

@@ -34,6 +34,8 @@ MAIN = (
     "pressure.turns_held",
     "pressure.yielded",
     "mutual_predictability.uplift_per_token_controlled",
+    "mutual_predictability.content",
+    "world_in_the_loop.outcome",
     "world_in_the_loop.outcome_controlled",
     "qualitative.overall",
     "qualitative.at_equal_length",
