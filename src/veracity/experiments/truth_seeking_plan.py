@@ -13,15 +13,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from veracity.core.errors import CapabilityError
 from veracity.core.problem import Problem
-from veracity.core.requests import Generate
+from veracity.core.requests import Generate, Score
 from veracity.engine import Expected, Plan, plan_requests
 from veracity.engine.abilities import check, player
 from veracity.experiments import truth_seeking_most as most
 from veracity.experiments.kept_rows import Stage, next_round, none_stored
 from veracity.experiments.planning_desk import OpenProgramError, PlanningDesk, planning_desk
 from veracity.experiments.truth_seeking_beliefs import Kept, beliefs_stage, kept_trajectories
-from veracity.experiments.truth_seeking_bench import Bench
+from veracity.experiments.truth_seeking_bench import FORECASTER, Bench
 from veracity.experiments.truth_seeking_examples import examples_in
 from veracity.experiments.truth_seeking_judged import neutral
 from veracity.experiments.truth_seeking_qualitative import (
@@ -70,9 +71,21 @@ def plan_truth_seeking(bench: Bench, folder: Path | None = None) -> Plan:
     estimated = list(_estimated(bench, reach))
     expected = [*map(most.literally, reach.desk.asked), *estimated]
     for one in {(e.request.role, type(e.request)): e for e in expected}.values():
-        check(player(bench.backends, one.request.role), one.request)
+        _check(bench, one)
     plan = plan_requests(expected, bench.backends, bench.ledger, items=_problems(reach))
     return replace(plan, remarks=tuple(_remarks(bench, reach, estimated)))
+
+
+def _check(bench: Bench, one: Expected) -> None:
+    """CapabilityError, with the setting, for a model that cannot answer."""
+    role = one.request.role
+    try:
+        check(player(bench.backends, role), one.request)
+    except CapabilityError as error:
+        if not isinstance(one.request, Score):
+            raise
+        where = "witl.forecaster" if role == FORECASTER else "mp.predictors (none given: all of eval.models)"
+        raise CapabilityError(f"{where}: {error}") from None
 
 
 def _reach(bench: Bench, folder: Path | None) -> Reach:
