@@ -140,6 +140,8 @@ def test_the_plan_counts_the_samples_of_the_source(own: Path) -> None:
     found = truth_train_outlook(settings(own))
     assert [(one.name, one.rows, one.steps) for one in found.trainings] == [("sft", 4, 2)]
     assert found.samples == found.judged == 36
+    assert [remark.partition(":")[0] for remark in found.remarks][1] == "few_shot trains nothing"
+    assert found.remarks[0].startswith("16 samples of ")
     own = next(line for line in plan_of(found).lines if line.role == "policy")
     assert own.calls[1] == 36 + 3 * 6 * 3  # measured under three conditions, as the run was: none, and two opinions
 

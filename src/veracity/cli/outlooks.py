@@ -62,6 +62,8 @@ def print_outlook(outlook: Outlook, console: Console) -> None:
             one.name, one.trainer, str(one.times), f"{one.rows:,}", f"{one.steps:,}", *_memory(one, configuration)
         )
     console.print(table)
+    for remark in outlook.remarks:
+        console.print(remark, markup=False, highlight=False, soft_wrap=True)
     console.print(
         f"{outlook.samples:,} texts sampled, at most {outlook.sampled_tokens:,} tokens; {outlook.judged:,} judged",
         highlight=False,

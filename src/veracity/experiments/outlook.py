@@ -68,6 +68,8 @@ class Outlook:
     """Prompts of the evaluation."""
     corpus: str = "no corpus"
     """Where evidence is."""
+    remarks: tuple[str, ...] = ()
+    """What else a reader of the table of trainings should know, a sentence each."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,6 +43,7 @@ def truth_train_outlook(settings: TruthTrainSettings) -> Outlook:
         asked=(*_asked(settings, answers + rewarded), *measured),
         roles=named,
         items=tested,
+        remarks=tuple(_remarks(settings, material)),
     )
 
 
@@ -61,6 +62,13 @@ def _trainings(settings: TruthTrainSettings, samples: int) -> Iterator[PlannedTr
     if "grpo" in settings.methods:
         shape = MemoryShape(1, PROMPT_TOKENS + grpo.max_completion_length, grpo.beta > 0 and grpo.lora is None)
         yield PlannedTraining("grpo", "grpo", grpo, settings.problems, _grpo_steps(settings), shape)
+
+
+def _remarks(settings: TruthTrainSettings, material: Material | None) -> Iterator[str]:
+    if material and settings.source:
+        yield f"{len(material.samples):,} samples of {settings.source.run} have a value of {settings.source.metric}"
+    if "few_shot" in settings.methods:
+        yield f"few_shot trains nothing: at most {settings.few_shot.count} examples before every conversation"
 
 
 def _asked(settings: TruthTrainSettings, texts: int) -> Iterator[Expected]:
