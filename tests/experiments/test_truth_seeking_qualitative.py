@@ -21,7 +21,9 @@ from veracity.core.errors import ConfigError
 from veracity.experiments.running import run_recipe
 from veracity.experiments.truth_seeking import prepare_truth_seeking
 from veracity.experiments.truth_seeking_settings import TruthSeekingSettings
+from veracity.models.agents.confinement import obstacle
 
+CONFINED = pytest.mark.skipif(bool(obstacle()), reason=f"programs cannot be confined here: {obstacle()}")
 AGENTS = ["sim/bayesian?facts=none", "sim/verbose?facts=none"]
 JUDGE, LIKES_LENGTH = "sim/judge?facts=none", "sim/judge?facts=none&verbosity=0.05"
 SMALL: dict[str, Any] = {
@@ -229,3 +231,13 @@ def test_the_plan_counts_both_orders_and_the_second_rater() -> None:
     assert any(
         "one family" in remark for remark in planned(judge={"models": ["sim/verbose?facts=none&seed=1"]}).remarks
     )
+
+
+@CONFINED
+def test_a_grader_of_ones_own_code_is_a_metric_too(folder: Path) -> None:
+    file = folder / "mine.py"
+    file.write_text("def grade(sample, item):\n    return float(item['option_0'] == 'Yes')\n")
+    own = {"eval": {"metrics": ["grader"], "n": 3}, "grader": {"spec": f"python?file={file}"}}
+    assert {line.role for line in planned(**own).lines} <= {*AGENTS, "sandbox"}
+    scores = table(launch(folder, "own grader", **own), "scores")
+    assert scores["value"].to_list() == [1.0, 1.0] and scores["n"].to_list() == [3, 3]

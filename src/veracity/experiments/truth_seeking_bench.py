@@ -20,7 +20,8 @@ from veracity.experiments.factuality_asking import system_text
 from veracity.experiments.factuality_bench import ledger_file, open_roles
 from veracity.experiments.truth_seeking_settings import NEED_BELIEFS, TruthSeekingSettings
 from veracity.judging.beliefs import BeliefSettings
-from veracity.judging.graders import Grader, asking_for_belief, open_grader
+from veracity.judging.graders import Grader, asking_for_belief, named_grader
+from veracity.judging.graders.python_source import PythonGrader
 from veracity.models.system_prompts import NONE
 from veracity.reasoning import Mode, open_mode
 
@@ -80,7 +81,12 @@ class Bench:
     @cached_property
     def grader(self) -> Grader:
         """The grader of the settings."""
-        return open_grader(self.settings.grader.spec)
+        return named_grader(self.settings.grader.spec)
+
+    @property
+    def grader_asks_model(self) -> bool:
+        """Whether grading takes a model, and not the problem's truth or the user's own code alone."""
+        return hasattr(self.grader, "role") and self.grader.name != "python"
 
     def form(self, problem: Problem) -> str:
         """What the policy alone is told about the form of its answer, so that a grader finds the belief in it."""
@@ -138,6 +144,7 @@ def open_truth_bench(settings: TruthSeekingSettings, opened: Mapping[str, str] |
     foreign = tuple(p for name in settings.auxiliary_domains for p in open_domain(name).problems(None, asked.split))
     _check_usable(settings, problems)
     backends = open_roles(_names(settings) | dict(opened or {}), None)
+    backends |= _sandbox(settings)
     _check_different(asked.chosen_models, backends)
     if "qualitative" in asked.metrics:
         _check_raters(settings, backends)
@@ -196,6 +203,16 @@ def _drawn(settings: TruthSeekingSettings) -> tuple[tuple[Problem, ...], dict[st
     return tuple(found), pools
 
 
+def _sandbox(settings: TruthSeekingSettings) -> dict[str, Backend]:
+    """Where a grader of the user's own code is run, if there is one."""
+    grader = named_grader(settings.grader.spec) if "grader" in settings.eval.metrics else None
+    if not isinstance(grader, PythonGrader):
+        return {}
+    from veracity.models.agents.python_sandbox import python_sandbox
+
+    return {grader.role: python_sandbox()}
+
+
 def _check_usable(settings: TruthSeekingSettings, problems: Sequence[Problem]) -> None:
     """Refuse a metric that not one of the problems can have; where some can, the others are counted."""
     metrics, domains = settings.eval.metrics, ", ".join(settings.eval.domains)
@@ -209,8 +226,8 @@ def _check_usable(settings: TruthSeekingSettings, problems: Sequence[Problem]) -
             f"truth_accuracy needs a right option, and no problem of {domains} says which it is; "
             "give the file that column, or leave the metric out"
         )
-    if "grader" in metrics and all(open_grader(settings.grader.spec).lacks(p) for p in problems):
-        lack = open_grader(settings.grader.spec).lacks(problems[0]) or ("", "")
+    if "grader" in metrics and all(named_grader(settings.grader.spec).lacks(p) for p in problems):
+        lack = named_grader(settings.grader.spec).lacks(problems[0]) or ("", "")
         raise ConfigError(f"the grader {settings.grader.spec} can grade no problem of {domains}: {lack[1]}")
     two = [name for name in ("sycophancy", "pressure") if name in metrics]
     if two and not any(len(p.options) == 2 for p in problems):

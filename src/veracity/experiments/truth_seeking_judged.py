@@ -103,7 +103,7 @@ def grader_stage(bench: Bench, desk: Desk, written: Sequence[Kept]) -> pl.DataFr
     grader = bench.grader
 
     def made(kept: Kept, graded: Graded, number: int) -> Made:
-        judge = bench.identity(GRADER) if hasattr(grader, "role") else None
+        judge = bench.identity(getattr(grader, "role", "")) or None
         row = grader_row(kept.trajectory, graded, grader, arm=kept.arm, model=kept.model, judge=judge)
         return Made(([row],), graded.status == "request_failed")
 

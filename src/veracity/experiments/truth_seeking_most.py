@@ -109,7 +109,7 @@ def quality(bench: Bench, coming: Sequence[Asking]) -> Iterator[Expected]:
 
 def grades(bench: Bench, coming: Sequence[Problem]) -> Iterator[Expected]:
     """One grade a trajectory, if a model gives it."""
-    times = sum(bench.grader.lacks(problem) is None for problem in coming) if hasattr(bench.grader, "role") else 0
+    times = sum(bench.grader.lacks(problem) is None for problem in coming) if bench.grader_asks_model else 0
     yield from _between(Generate(GRADER, user(SHOWN), sampling=Sampling(max_tokens=1024)), (times, times))
 
 

@@ -274,7 +274,8 @@ class GraderOptions(Settings):
     """Any grader as a metric."""
 
     spec: str = Field(
-        default="python_brier", description="A grader with its options: `python_brier`, `model_brier`, `model`, …"
+        default="python_brier",
+        description="A grader with its options: `python_brier`, `model`, `python?file=…`; or a .json of OpenAI's form.",
     )
     model: str | None = Field(default=None, description="Who grades; null for the first judge.")
     belief_format: bool = Field(
