@@ -105,6 +105,8 @@ def _problems(reach: Reach) -> int:
 def _remarks(bench: Bench, reach: Reach, estimated: Sequence[Expected]) -> Iterator[str]:
     if lacking := len(bench.problems) - _problems(reach):
         yield f"{lacking} of {len(bench.problems)} problems have no trajectory, and none is to be made: see resume"
+    if not reach.desk.asked and not estimated:
+        yield "nothing is to be asked: the run folder has it all"
     if any(one.least is not None and one.least < one.times for one in estimated):
         yield "calls: from as many as there are if no two replies are alike, to the most that replies can lead to"
     if any(mode.startswith("chain_of_thought") for mode in bench.settings.eval.modes) and _each_step(bench, reach):
