@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING
 
 from veracity.core.errors import ConfigError, ModelError
 from veracity.core.records import Failure
-from veracity.core.requests import Generate, Program, user
-from veracity.engine import Expected
+from veracity.core.requests import Program
 from veracity.experiments.desk import Desk
 from veracity.experiments.kept_rows import Made
 from veracity.experiments.truth_seeking_beliefs import Kept
@@ -87,30 +86,6 @@ def examples_shown(bench: Bench, trajectories: int) -> int:
         )
     verdict_queries(given + added, how)
     return given + added
-
-
-def expected_checks(bench: Bench, trajectories: int) -> Iterator[Expected]:
-    """What the swap test and the second rater take, from above: texts are not known yet."""
-    settings, long = bench.settings, user("x" * 2400)  # about the length of a prompt that shows a trajectory
-    how, asked = qualitative_settings(settings), settings.qual
-    if is_swapped(settings) and trajectories:
-        orders = len(verdict_queries(examples_shown(bench, trajectories), how))
-        weighed = how.rounds * (how.red_team == "red_blue_resolution")
-        share = max(1, round(asked.swap_test * trajectories))
-        yield Expected(Generate(JUDGE, long, sampling=how.sampling), times=share * (orders + weighed))
-    if asked.second and trajectories:
-        also, share = second_settings(settings), max(1, round(asked.second_share * trajectories))
-        yield Expected(Generate(SECOND_RATER, long, sampling=also.sampling), times=share * also.calls)
-
-
-def expected_verdicts(bench: Bench, trajectories: int) -> Iterator[Expected]:
-    """What the judge's verdicts on so many trajectories take, and their checks; raises as `examples_shown`."""
-    how, long = qualitative_settings(bench.settings), user("x" * 2400)
-    examples = examples_shown(bench, trajectories)
-    orders, parts = len(verdict_queries(examples, how)), (how.calls - 1) * how.rounds
-    times = trajectories * (parts + orders) + examples * (parts + (orders if how.bootstrap_permutes else 1))
-    yield Expected(Generate(JUDGE, long, sampling=how.sampling), times=times)
-    yield from expected_checks(bench, trajectories)
 
 
 def qualitative_remarks(settings: TruthSeekingSettings) -> Iterator[str]:
