@@ -12,10 +12,12 @@ import pytest
 from rich.console import Console
 
 from veracity.core.errors import ConfigError, DataError
+from veracity.core.requests import Message
 from veracity.domains import open_domain
 from veracity.experiments.outlook import plan_of
 from veracity.experiments.running import run_recipe
 from veracity.experiments.truth_seeking_settings import TruthSeekingSettings
+from veracity.experiments.truth_seeking_train_lessons import after_examples
 from veracity.experiments.truth_seeking_train_measured import measuring, metric_estimates
 from veracity.experiments.truth_seeking_train_plan import truth_train_outlook
 from veracity.experiments.truth_seeking_train_settings import TruthTrainSettings
@@ -27,6 +29,7 @@ from veracity.experiments.truth_seeking_train_source import (
     start_model,
 )
 from veracity.metrics.metric_rows import METRIC_ROWS
+from veracity.training.records import Demonstration
 
 DICE = "forecasting?worlds=dice&n=200"
 BAYESIAN, COIN = "sim/bayesian?facts=none", "sim/coin?facts=none"
@@ -197,6 +200,16 @@ def test_the_whole_way_from_trajectories_to_tested_models(own: Path, tmp_path: P
     assert "What was learnt from" in page and f"ranked by {BRIER}" in page
     assert (run / "figures" / "change.svg").is_file()
     assert BRIER in (run / "report.html").read_text("utf-8")
+
+
+def test_a_teacher_shows_answers_after_none_to_so_many_others() -> None:
+    """Of two shots: none, one, two, none, …; the third is too long after two, and follows one."""
+    shown = [Demonstration(str(n), (Message("user", f"q{n}"),), f"a{n}") for n in range(6)]
+    made = after_examples(shown, 2, lambda one: one.item != "2" or len(one.messages) < 5)
+    assert [[turn.content for turn in one.messages] for one in made] == [
+        ["q0"], ["q0", "a0", "q1"], ["q1", "a1", "q2"], ["q3"], ["q3", "a3", "q4"], ["q3", "a3", "q4", "a4", "q5"],
+    ]  # fmt: skip
+    assert [one.response for one in made] == [one.response for one in shown]
 
 
 def test_nothing_left_says_why(own: Path) -> None:
