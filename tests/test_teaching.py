@@ -65,6 +65,14 @@ def test_a_function_rewards_and_another_one_makes_another_model(tmp_path: Path, 
     assert read_lineage(tmp_path / "rl").key != key and first.identity != second.identity
 
 
+def test_a_grader_of_ones_own_code_runs_confined(tmp_path: Path, tiny: veracity.Model) -> None:
+    (tmp_path / "long.py").write_text("def grade(sample, item):\n    return len(sample['output_text'])\n")
+    problems = veracity.open_domain("world-qa").problems(2, split="train")
+    how = {"steps": 1, "batch_size": 4, "group_size": 2, "max_completion_length": 8}
+    veracity.train_grpo(tiny, problems, f"python?file={tmp_path}/long.py", tmp_path / "rl", **how)
+    assert read_lineage(tmp_path / "rl").steps == 1
+
+
 def test_what_a_reward_raises_ends_the_training(tmp_path: Path, tiny: veracity.Model) -> None:
     def broken(problem: Problem, text: str) -> float:
         raise ValueError(f"no number for {problem.id}")

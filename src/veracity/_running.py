@@ -33,7 +33,6 @@ class Running:
         progress: Callable[[Progress], None] | None,
     ) -> None:
         self.records = ledger is not None
-        self.backends = backends
         self.ledger = open_ledger(ledger)
         self.engine = Engine(backends, self.ledger, budget, progress)
         self._under_way = 0

@@ -25,8 +25,9 @@ from veracity.core.records import Failure
 from veracity.core.requests import Message, Program
 from veracity.core.trajectory import TrainingSample
 from veracity.engine.background import BACKGROUND
-from veracity.judging.graders import Grader, open_grader
+from veracity.judging.graders import Grader
 from veracity.judging.graders.function import FunctionGrader
+from veracity.judging.graders.named import named_grader, sandbox_of
 from veracity.models.wrapped import Example, example_turns
 from veracity.plays import Roles, backends_of
 from veracity.training.records import Demonstration, PreferencePair, Prompt
@@ -147,13 +148,14 @@ def train_grpo(
     for problem in problems:
         if lack := grader.lacks(problem):
             raise ConfigError(f"the grader {grader.name} cannot grade {problem.domain}/{problem.id}: {lack[1]}")
-    running = Running(backends_of(roles or {}), "default" if roles else None, None, None)
+    backends = sandbox_of(grader) | backends_of(roles or {})
+    running = Running(backends, "default" if roles else None, None, None)
     asked = getattr(grader, "role", None)
-    if asked is not None and asked not in (roles or {}):
+    if asked is not None and asked not in backends:
         raise ConfigError(f"the grader {grader.name} asks {asked!r}, whom nobody plays; name a model in roles")
     judge, part = graded_groups(problems, grader, partial(_graded, running), misformed=misformed)
     what = grader.code if isinstance(grader, FunctionGrader) else grader.to_openai_spec()
-    who = {role: one.identity for role, one in running.backends.items()}
+    who = {role: one.identity for role, one in backends.items()}
     prompts = [Prompt(problem.id, problem.messages()) for problem in problems]
     return _trained(model, out, lambda made, target: train_grpo(
         start, prompts, judge, [part], how, judged_by=content_hash([grader.name, what, who, misformed]), seed=seed,
@@ -163,7 +165,7 @@ def train_grpo(
 
 def _grader(reward: Grader | Callable[[Problem, str], float | None] | str) -> Grader:
     if isinstance(reward, str):
-        return open_grader(reward)
+        return named_grader(reward)
     return reward if isinstance(reward, Grader) else FunctionGrader(reward)
 
 

@@ -194,14 +194,11 @@ def _here(name: str, pairs: Sequence[tuple[Problem, str]], model: str | None) ->
 def _players(grader: Grader, model: str | None) -> dict[str, Backend]:
     """Who plays the role that the grader asks, if it asks any."""
     from veracity.core.errors import ConfigError
+    from veracity.judging.graders import sandbox_of
 
     role = getattr(grader, "role", None)
-    if role is None:
-        return {}
-    if grader.name == "python":
-        from veracity.models.agents.python_sandbox import python_sandbox
-
-        return {role: python_sandbox()}
+    if role is None or (sandbox := sandbox_of(grader)):
+        return {} if role is None else sandbox
     if model is None:
         raise ConfigError(f"the grader {grader.name} asks a model: say which with --model, as --model openai/gpt-4.1")
     from veracity.models.resolve import open_model

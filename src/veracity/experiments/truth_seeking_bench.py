@@ -20,8 +20,7 @@ from veracity.experiments.factuality_asking import system_text
 from veracity.experiments.factuality_bench import ledger_file, open_roles
 from veracity.experiments.truth_seeking_settings import NEED_BELIEFS, TruthSeekingSettings
 from veracity.judging.beliefs import BeliefSettings
-from veracity.judging.graders import Grader, asking_for_belief, named_grader
-from veracity.judging.graders.python_source import PythonGrader
+from veracity.judging.graders import Grader, asking_for_belief, named_grader, sandbox_of
 from veracity.models.system_prompts import NONE
 from veracity.reasoning import Mode, open_mode
 
@@ -144,7 +143,8 @@ def open_truth_bench(settings: TruthSeekingSettings, opened: Mapping[str, str] |
     foreign = tuple(p for name in settings.auxiliary_domains for p in open_domain(name).problems(None, asked.split))
     _check_usable(settings, problems)
     backends = open_roles(_names(settings) | dict(opened or {}), None)
-    backends |= _sandbox(settings)
+    if "grader" in asked.metrics:
+        backends |= sandbox_of(named_grader(settings.grader.spec))
     _check_different(asked.chosen_models, backends)
     if "qualitative" in asked.metrics:
         _check_raters(settings, backends)
@@ -201,16 +201,6 @@ def _drawn(settings: TruthSeekingSettings) -> tuple[tuple[Problem, ...], dict[st
     if twice := [name for name, n in Counter((p.domain, p.id) for p in found).items() if n > 1]:
         raise ConfigError(f"{'/'.join(twice[0])} is in two of {', '.join(asked.domains)}; ask one of them at a time")
     return tuple(found), pools
-
-
-def _sandbox(settings: TruthSeekingSettings) -> dict[str, Backend]:
-    """Where a grader of the user's own code is run, if there is one."""
-    grader = named_grader(settings.grader.spec) if "grader" in settings.eval.metrics else None
-    if not isinstance(grader, PythonGrader):
-        return {}
-    from veracity.models.agents.python_sandbox import python_sandbox
-
-    return {grader.role: python_sandbox()}
 
 
 def _check_usable(settings: TruthSeekingSettings, problems: Sequence[Problem]) -> None:

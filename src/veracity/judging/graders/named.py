@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from veracity.core.errors import ConfigError
+from veracity.core.requests import Backend
 from veracity.judging.graders.base import Grader, open_grader
 from veracity.judging.graders.openai_spec import grader_from_spec
+from veracity.judging.graders.python_source import PythonGrader
 
 
 def named_grader(text: str) -> Grader:
@@ -18,6 +20,15 @@ def named_grader(text: str) -> Grader:
         ConfigError: no such grader, option or file, or a specification that cannot be run here.
     """
     return grader_from_spec(specification_in(text)) if is_file(text) else open_grader(text)
+
+
+def sandbox_of(grader: Grader) -> dict[str, Backend]:
+    """The role of a grader of one's own code, played by a confined process; nothing for any other grader."""
+    if not isinstance(grader, PythonGrader):
+        return {}
+    from veracity.models.agents.python_sandbox import python_sandbox
+
+    return {grader.role: python_sandbox()}
 
 
 def specification(text: str) -> dict[str, Any]:
