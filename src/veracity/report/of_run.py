@@ -51,6 +51,10 @@ def write_report(run_folder: Path) -> Path:
         from veracity.report.truth_seeking_train import write_truth_train_report
 
         return write_truth_train_report(run_folder)
+    if experiment_name(run_folder) == "coherent-labels":
+        from veracity.report.coherent_labels import write_labels_report
+
+        return write_labels_report(run_folder)
     from veracity.report import page
 
     return page.write_report(run_folder)
@@ -86,6 +90,10 @@ def print_summary(run_folder: Path, console: Console) -> None:
         from veracity.report.truth_seeking_train import print_truth_train_summary
 
         return print_truth_train_summary(run_folder, console)
+    if experiment_name(run_folder) == "coherent-labels":
+        from veracity.report.coherent_labels import print_labels_summary
+
+        return print_labels_summary(run_folder, console)
     from veracity.report import terminal
 
     return terminal.print_summary(run_folder, console)
