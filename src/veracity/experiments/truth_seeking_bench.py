@@ -20,7 +20,7 @@ from veracity.experiments.factuality_asking import system_text
 from veracity.experiments.factuality_bench import ledger_file, open_roles
 from veracity.experiments.truth_seeking_settings import NEED_BELIEFS, TruthSeekingSettings
 from veracity.judging.beliefs import BeliefSettings
-from veracity.judging.graders import Grader, asking_for_belief, named_grader, sandbox_of
+from veracity.judging.graders import Grader, asking_for_belief, asks_a_model, named_grader, sandbox_of
 from veracity.models.system_prompts import NONE
 from veracity.reasoning import Mode, open_mode
 
@@ -85,7 +85,7 @@ class Bench:
     @property
     def grader_asks_model(self) -> bool:
         """Whether grading takes a model, and not the problem's truth or the user's own code alone."""
-        return hasattr(self.grader, "role") and self.grader.name != "python"
+        return asks_a_model(self.grader)
 
     def form(self, problem: Problem) -> str:
         """What the policy alone is told about the form of its answer, so that a grader finds the belief in it."""

@@ -36,7 +36,7 @@ from veracity.experiments.truth_seeking_train_plan import truth_train_outlook
 from veracity.experiments.truth_seeking_train_rehearsal import truth_train_rehearsal
 from veracity.experiments.truth_seeking_train_settings import Method, TruthTrainSettings
 from veracity.experiments.truth_seeking_train_source import Material, opened, start_model
-from veracity.judging.graders import Graded, Grader, asking_for_belief, open_grader
+from veracity.judging.graders import Graded, Grader, asking_for_belief, asks_a_model, named_grader, sandbox_of
 from veracity.metrics.table_schema import TableSchema
 from veracity.training.records import Demonstration, Prompt
 from veracity.training.selection import ScoredSample
@@ -75,13 +75,14 @@ def run_truth_seeking_train(settings: TruthTrainSettings, run: Run, console: Con
     """Train on Brier rewards of forecasts (GRPO), on the best answers, and by examples; test on held-out problems."""
     from veracity.experiments.truth_seeking_train_outcome import conclude
 
-    started, grader = time.monotonic(), open_grader(settings.grader)
+    started, grader = time.monotonic(), named_grader(settings.grader)
     domain, material = open_domain(settings.domain), opened(settings)
     train = usable(domain.problems(settings.problems, "train", settings.seed), grader, settings) if not material else ()
     test = usable(domain.problems(settings.test_problems, "test", settings.seed), grader, settings)
     with open_desk(run, settings.roles, console) as desk:
         if "judge" in desk.cast:
             desk.cast["grader"] = desk.cast["judge"]
+        desk.cast |= sandbox_of(grader)
         start = cold_start(desk, settings, start_model(settings, material))
         samples = material.samples if material else own_samples(desk, settings, train, start)
         lessons = chosen(desk, settings, samples)
@@ -104,7 +105,9 @@ def measured_too(
 
 
 def usable(problems: Sequence[Problem], grader: Grader, settings: TruthTrainSettings) -> tuple[Problem, ...]:
-    """The problems that the grader can grade. ConfigError if it can grade none."""
+    """The problems that the grader can grade. ConfigError if it can grade none, or asks a model and there is none."""
+    if asks_a_model(grader) and settings.roles.judge is None:
+        raise ConfigError(f"the grader {settings.grader} asks a model: say which, as roles.judge=openai/gpt-4.1")
     found = tuple(problem for problem in problems if grader.lacks(problem) is None)
     if not found:
         lack = grader.lacks(problems[0]) or ("", "")
@@ -163,7 +166,8 @@ def answers(
 ) -> list[dict[str, Any]]:
     """Stage `<name>.answers`: each model's answers to each problem with their grades."""
     inputs = [name, {arm: policy.key for arm, policy in models.items()}, [conversation(p, settings) for p in problems]]
-    how = [settings.grader, samples, settings.temperature, settings.max_tokens, settings.seed, desk.identity("grader")]
+    grader = [settings.grader, named_grader(settings.grader).to_openai_spec(), desk.identity("grader")]
+    how = [grader, samples, settings.temperature, settings.max_tokens, settings.seed]
 
     def compute() -> Any:
         rows: list[dict[str, Any]] = []
@@ -232,7 +236,7 @@ def _reinforce(
     from veracity.training.graded_groups import graded_groups
     from veracity.training.grpo import train_grpo
 
-    grader = open_grader(settings.grader)
+    grader = named_grader(settings.grader)
     judge, part = graded_groups(problems, grader, partial(desk.run, "reward"), misformed=settings.misformed)
     prompts = [Prompt(problem.id, conversation(problem, settings)) for problem in problems]
     judged_by = content_hash([grader.to_openai_spec(), settings.grader, settings.misformed, desk.identity("grader")])
@@ -246,7 +250,7 @@ def _graded(
     desk: Desk, settings: TruthTrainSettings, name: str, arm: str, problems: Sequence[Problem], samples: int
 ) -> list[dict[str, Any]]:
     """One model's answers: a row each, with its reward or why there is none."""
-    grader = open_grader(settings.grader)
+    grader = named_grader(settings.grader)
     drawn = Sampling(
         temperature=settings.temperature,
         max_tokens=settings.max_tokens,

@@ -12,7 +12,7 @@ from veracity.experiments.desk import POLICY, weights_of
 from veracity.experiments.outlook import Outlook, PlannedTraining, steps_of
 from veracity.experiments.truth_seeking_train_settings import TruthTrainSettings
 from veracity.experiments.truth_seeking_train_source import Material, open_source, start_model
-from veracity.judging.graders import open_grader
+from veracity.judging.graders import asks_a_model, named_grader
 from veracity.training.memory import MemoryShape
 
 PROMPT_TOKENS = 600
@@ -76,7 +76,7 @@ def _asked(settings: TruthTrainSettings, texts: int) -> Iterator[Expected]:
     yield Expected(Generate(POLICY, prompt, sampling=Sampling(max_tokens=settings.max_tokens)), times=texts)
     if (teacher := settings.teacher) is not None:
         yield Expected(Generate(TEACHER, prompt, teacher.samples, Sampling(max_tokens=64)), times=teacher.problems)
-    if settings.roles.judge and hasattr(open_grader(settings.grader), "role"):
+    if settings.roles.judge and asks_a_model(named_grader(settings.grader)):
         yield Expected(Generate(GRADER, prompt, sampling=Sampling(max_tokens=1024)), times=texts)
 
 

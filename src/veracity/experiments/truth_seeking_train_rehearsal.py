@@ -8,7 +8,7 @@ from veracity.domains import open_domain
 from veracity.experiments.truth_seeking_train_settings import TruthTrainSettings
 from veracity.experiments.truth_seeking_train_source import opened, start_model
 from veracity.experiments.understudies import COMPLETION, of_trainer, small, stand_in
-from veracity.judging.graders import open_grader
+from veracity.judging.graders import asks_a_model, named_grader
 
 if TYPE_CHECKING:
     from veracity.experiments.understudies import Understudies
@@ -55,9 +55,9 @@ def truth_train_rehearsal(settings: TruthTrainSettings, cast: Understudies) -> T
 
 def _grader(settings: TruthTrainSettings, cast: Understudies) -> str:
     """The grader itself where a model gives its grades, and can give them to short questions."""
-    grader = open_grader(settings.grader)
+    grader = named_grader(settings.grader)
     fits = all(grader.lacks(problem) is None for problem in open_domain(SHORT).problems(8, "train"))
-    if fits and hasattr(grader, "role"):
+    if fits and asks_a_model(grader):
         return settings.grader
     cast.changes["grader"] = f"{settings.grader} → {RATED}, asked of an understudy"
     return RATED

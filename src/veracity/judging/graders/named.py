@@ -22,6 +22,11 @@ def named_grader(text: str) -> Grader:
     return grader_from_spec(specification_in(text)) if is_file(text) else open_grader(text)
 
 
+def asks_a_model(grader: Grader) -> bool:
+    """Whether a model gives its grades, or helps to."""
+    return hasattr(grader, "role") and not isinstance(grader, PythonGrader)
+
+
 def sandbox_of(grader: Grader) -> dict[str, Backend]:
     """The role of a grader of one's own code, played by a confined process; nothing for any other grader."""
     if not isinstance(grader, PythonGrader):
