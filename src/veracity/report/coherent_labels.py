@@ -50,7 +50,8 @@ INTRO = (
     "is above one half by chance; the column chance says how far, if labels of each problem were turned by a coin. "
     "Intervals are over source items of problems, for the seeds of this run; seeds are shown one by one below.",
     "Coherence is not accuracy: whatever a model can infer from labels in a context, and is salient enough, is "
-    "coherent. Compare with a known truth before labels are trained on. They are in the run's folder training/, with "
+    "coherent. Searches that end in different labels are a sign of it that needs no truth; their utility is none. "
+    "Compare with a known truth before labels are trained on. They are in the run's folder training/, with "
     "their accuracy beside them.",
 )
 
@@ -147,7 +148,7 @@ def labels_table(contents: LabelsContents, *, short: bool = False) -> Table:
             rows.append(row if short else [*row, _cell(seeds), _cell(gap)])
     note = (
         "chance: of accuracy up to the flip. longest answer: agreement with having the longest answer of its problem, "
-        "up to the flip. gold gap closed: of the way from no examples to true ones, where that is 5 points or more."
+        "up to the flip. gold gap closed: of the way from no examples to true ones, where that is 20 points or more."
     )
     return Table("How near labels come to the truth", header, rows, note)
 
@@ -159,15 +160,21 @@ def seeds_table(contents: LabelsContents) -> Table:
         (pl.col("label") == pl.col(name)).mean().alias(f"same {name}")  # unknown ones are left out
         for name in ("truth", "longer")
     ]
-    by_search = own.group_by("model", "seed", maintain_order=True).agg(*same, labels=pl.col("label").count())
+    by_search = own.group_by("model", "seed", maintain_order=True).agg(
+        *same, labels=pl.col("label").count(), true=pl.col("label").mean()
+    )
     joined = by_search.join(contents.tables["searches"], on=["model", "seed"], how="left", maintain_order="left")
     rows = [
         [f"{r['model']}, seed {r['seed']}", _number(r["utility"]), *(str(r[n] or 0) for n in ("labelled", "labels")),
-         str(r["accepted"] or 0), *("–" if r[n] is None else share(r[n]) for n in ("same truth", "same longer"))]
+         str(r["accepted"] or 0), *("–" if r[n] is None else share(r[n]) for n in ("true", "same truth", "same longer"))]
         for r in joined.iter_rows(named=True)
     ]  # fmt: skip
-    header = ["", "utility", "labelled by search", "labelled in all", "steps taken", "as the truth", "as the longest"]
-    note = "0 % is as good as 100 %: the same labels, with the words exchanged. Greater utility is more coherent."
+    header = ["", "utility", "labelled by search", "labelled in all", "steps taken", "called true", "as the truth",
+              "as the longest"]  # fmt: skip
+    note = (
+        "Agreement of 0 % is as good as 100 %: the same labels, with the words exchanged. Greater utility is more "
+        "coherent. One word for nearly all is coherent, too, and says nothing."
+    )
     return Table("Every search", header, rows, note)
 
 
