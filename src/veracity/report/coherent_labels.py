@@ -128,9 +128,10 @@ def headline(contents: LabelsContents) -> str:
         beside = [f"{share(e.value)} with {n}" for n, m in others if (e := contents.of(model, m, FLIPPED))]
         longer = contents.of(model, "coherent", LONGEST)
         length = f"; they follow the longest answer in {share(longer.value)}" if longer and _longer(own, longer) else ""
-        told.append(
-            f"{model}: coherent labels are true in {percent(own)} up to the flip ({', '.join(beside)}){length}."
-        )
+        seeds = contents.of(model, "coherent", SEEDS)
+        alike = f"; searches agree with one another in {share(seeds.value)}" if seeds else ""
+        shown = f" ({', '.join(beside)})" if beside else ""
+        told.append(f"{model}: coherent labels are true in {percent(own)} up to the flip{shown}{length}{alike}.")
     return " ".join(told)
 
 
@@ -166,7 +167,8 @@ def seeds_table(contents: LabelsContents) -> Table:
     joined = by_search.join(contents.tables["searches"], on=["model", "seed"], how="left", maintain_order="left")
     rows = [
         [f"{r['model']}, seed {r['seed']}", _number(r["utility"]), *(str(r[n] or 0) for n in ("labelled", "labels")),
-         str(r["accepted"] or 0), *("–" if r[n] is None else share(r[n]) for n in ("true", "same truth", "same longer"))]
+         str(r["accepted"] or 0),
+         *("–" if r[n] is None else share(r[n]) for n in ("true", "same truth", "same longer"))]
         for r in joined.iter_rows(named=True)
     ]  # fmt: skip
     header = ["", "utility", "labelled by search", "labelled in all", "steps taken", "called true", "as the truth",
