@@ -20,8 +20,8 @@ from veracity.core.requests import Ability, Act, Acted, Call, Reply
 from veracity.core.trajectory import Trajectory
 from veracity.domains import open_domain
 from veracity.engine import Engine
-from veracity.experiments.truth_seeking_beliefs import Kept
-from veracity.experiments.truth_seeking_world import control_arms
+from veracity.experiments.truth_seeking.beliefs import Kept
+from veracity.experiments.truth_seeking.world import control_arms
 from veracity.judging.world_in_the_loop import (
     Investigation,
     TaskSampling,

@@ -6,8 +6,8 @@ import pytest
 
 from veracity.core.config import load_settings
 from veracity.core.recipe_files import shipped_names
-from veracity.experiments.gv_gap_cost import gv_gap_cost
-from veracity.experiments.gv_gap_settings import GvGapSettings
+from veracity.experiments.gv_gap.cost import gv_gap_cost
+from veracity.experiments.gv_gap.settings import GvGapSettings
 
 PAPER = "gv-gap-gemma3-4b"
 

@@ -20,7 +20,7 @@ MODULES = (
     "scipy.stats",
     "sklearn.metrics",
     "transformers.utils",
-    "veracity.experiments.factuality",
+    "veracity.experiments.factuality.experiment",
     "veracity.experiments.running",
     "veracity.judging.claims",
     "veracity.judging.verifying",

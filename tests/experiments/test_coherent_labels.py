@@ -20,13 +20,13 @@ from veracity.core.errors import CapabilityError, ConfigError
 from veracity.core.problem import Problem
 from veracity.core.records import Failure
 from veracity.domains import open_domain
-from veracity.experiments.coherent_labels import prepare_coherent_labels
-from veracity.experiments.coherent_labels_asking import Labelled, drawn, likeliest
-from veracity.experiments.coherent_labels_micro import tokenizer_of
-from veracity.experiments.coherent_labels_rows import LABELS, label_rows
-from veracity.experiments.coherent_labels_scores import agreement, aligned, chance, up_to_flip
-from veracity.experiments.coherent_labels_settings import CoherentLabelsSettings, longer_share
-from veracity.experiments.coherent_labels_statements import exclusive, statements_of
+from veracity.experiments.coherent_labels.asking import Labelled, drawn, likeliest
+from veracity.experiments.coherent_labels.experiment import prepare_coherent_labels
+from veracity.experiments.coherent_labels.micro import tokenizer_of
+from veracity.experiments.coherent_labels.rows import LABELS, label_rows
+from veracity.experiments.coherent_labels.scores import agreement, aligned, chance, up_to_flip
+from veracity.experiments.coherent_labels.settings import CoherentLabelsSettings, longer_share
+from veracity.experiments.coherent_labels.statements import exclusive, statements_of
 from veracity.experiments.running import run_recipe
 from veracity.judging.mutual_predictability.icm import WORDS
 from veracity.judging.prompting import render

@@ -11,7 +11,7 @@ from veracity.core.errors import ModelError
 from veracity.domains import open_domain
 from veracity.experiments import desk as desk_module
 from veracity.experiments.desk import Desk, RoleSettings, open_desk, policy_of, start_folder
-from veracity.experiments.factuality_settings import BudgetSettings
+from veracity.experiments.factuality.settings import BudgetSettings
 from veracity.experiments.judged_samples import JudgingSettings, groups_of, judged_stage, online_judge
 from veracity.experiments.sampling import Ask, SamplingSettings, samples_stage
 from veracity.store.ledger import Ledger

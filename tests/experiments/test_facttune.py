@@ -11,8 +11,8 @@ from rich.console import Console
 
 from veracity.core.config import load_settings
 from veracity.core.errors import ConfigError
-from veracity.experiments.facttune import prepare_facttune, run_facttune
-from veracity.experiments.facttune_settings import FactTuneSettings
+from veracity.experiments.facttune.experiment import prepare_facttune, run_facttune
+from veracity.experiments.facttune.settings import FactTuneSettings
 from veracity.store.run import Run, RunFolder
 
 SMALL = {

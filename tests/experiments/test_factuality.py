@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from veracity.core.errors import BudgetExceededError, ConfigError
 from veracity.core.records import Failure
 from veracity.engine.plan import Plan
-from veracity.experiments.factuality_bench import losses
+from veracity.experiments.factuality.bench import losses
 from veracity.experiments.running import run_recipe
 from veracity.judging.grading import Grade
 from veracity.judging.verifying import Judged

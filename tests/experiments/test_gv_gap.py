@@ -14,9 +14,9 @@ from rich.console import Console
 
 from micro_models import NAMES, STATEMENTS, SUBJECTS, make_facts, save_micro
 from veracity.core.errors import CapabilityError, ConfigError, ContextLengthError, DataError, ModelError
-from veracity.experiments.gv_gap_cost import gv_gap_cost
-from veracity.experiments.gv_gap_progress import Pace, Stopwatch
-from veracity.experiments.gv_gap_settings import GvGapSettings
+from veracity.experiments.gv_gap.cost import gv_gap_cost
+from veracity.experiments.gv_gap.progress import Pace, Stopwatch
+from veracity.experiments.gv_gap.settings import GvGapSettings
 from veracity.experiments.running import run_recipe
 from veracity.metrics.probe_rows import PROBE_SCHEMA
 from veracity.store.run import RunFolder

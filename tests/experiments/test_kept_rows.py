@@ -9,8 +9,8 @@ import polars as pl
 import pytest
 
 from veracity.core.errors import ConfigError
-from veracity.experiments.kept_rows import Made, Stage, extended
-from veracity.experiments.truth_seeking_settings import RecomputePolicy
+from veracity.experiments.truth_seeking.kept_rows import Made, Stage, extended
+from veracity.experiments.truth_seeking.settings import RecomputePolicy
 from veracity.metrics.table_schema import TableSchema
 from veracity.store.run import Run
 

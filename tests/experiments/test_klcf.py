@@ -14,12 +14,12 @@ from veracity.core.config import load_settings
 from veracity.core.errors import ConfigError, DataError, TrainingStoppedError
 from veracity.core.judged import JudgedClaim, JudgedResponse
 from veracity.core.problem import Problem
-from veracity.experiments import klcf_judge
 from veracity.experiments.judged_samples import judged_row
-from veracity.experiments.klcf import run_klcf
-from veracity.experiments.klcf_checklists import refuse_unjudged, texts_of, with_checklists
-from veracity.experiments.klcf_judge import well_formed
-from veracity.experiments.klcf_settings import ChecklistSettings, KlcfSettings
+from veracity.experiments.klcf import judge as klcf_judge
+from veracity.experiments.klcf.checklists import refuse_unjudged, texts_of, with_checklists
+from veracity.experiments.klcf.experiment import run_klcf
+from veracity.experiments.klcf.judge import well_formed
+from veracity.experiments.klcf.settings import ChecklistSettings, KlcfSettings
 from veracity.judging.checklist import CHECKLIST_VERIFIERS
 from veracity.report.klcf_contents import read_klcf
 from veracity.report.klcf_tables import warnings

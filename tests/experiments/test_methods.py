@@ -15,11 +15,11 @@ from veracity.core.config import load_settings
 from veracity.core.errors import ConfigError
 from veracity.core.recipe_files import read_recipe
 from veracity.core.requests import Call, Generated, Sample, Usage
-from veracity.experiments.methods import run_methods
-from veracity.experiments.methods_lessons import demonstrations
-from veracity.experiments.methods_material import Material, gather_prompts
-from veracity.experiments.methods_settings import Boundary, Distilled, Gold, Label, MethodsSettings, Own, Preference
-from veracity.experiments.methods_training import labels, preferences
+from veracity.experiments.methods.experiment import run_methods
+from veracity.experiments.methods.lessons import demonstrations
+from veracity.experiments.methods.material import Material, gather_prompts
+from veracity.experiments.methods.settings import Boundary, Distilled, Gold, Label, MethodsSettings, Own, Preference
+from veracity.experiments.methods.training import labels, preferences
 from veracity.models import resolve
 from veracity.models.instant import InstantModel
 from veracity.report.methods_contents import read_methods

@@ -14,9 +14,9 @@ from veracity.core.problem import Problem
 from veracity.experiments.desk import Policy
 from veracity.experiments.running import run_recipe
 from veracity.experiments.sampling import Ask
-from veracity.experiments.simplefact_data import evenly, questions_for, source_of
-from veracity.experiments.simplefact_settings import QuestionSettings, SimpleFactSettings
-from veracity.experiments.simplefact_training import demonstrations, sampling, schedule, stops
+from veracity.experiments.simplefact.data import evenly, questions_for, source_of
+from veracity.experiments.simplefact.settings import QuestionSettings, SimpleFactSettings
+from veracity.experiments.simplefact.training import demonstrations, sampling, schedule, stops
 from veracity.report.of_run import print_summary
 from veracity.report.simplefact_contents import read_simplefact
 from veracity.store.run import RunFolder

@@ -16,8 +16,8 @@ from veracity.core.config import load_settings
 from veracity.core.errors import CapabilityError, ConfigError
 from veracity.domains import open_domain
 from veracity.experiments.running import run_recipe
-from veracity.experiments.truth_seeking import prepare_truth_seeking
-from veracity.experiments.truth_seeking_settings import TruthSeekingSettings
+from veracity.experiments.truth_seeking.experiment import prepare_truth_seeking
+from veracity.experiments.truth_seeking.settings import TruthSeekingSettings
 from veracity.recipes import resolved
 
 AGENTS = [f"sim/{name}?facts=none" for name in ("bayesian", "stubborn", "sycophant", "coin")]
@@ -259,7 +259,7 @@ def test_training_goes_from_answers_to_tested_models(folder: Path) -> None:
 
 
 def test_a_form_that_nobody_tells_is_refused() -> None:
-    from veracity.experiments.truth_seeking_train_settings import TruthTrainSettings
+    from veracity.experiments.truth_seeking_train.settings import TruthTrainSettings
 
     assert load_settings(TruthTrainSettings, {k: v for k, v in resolved("truth-seeking-train", []).items()
                                               if k != "description"})  # fmt: skip

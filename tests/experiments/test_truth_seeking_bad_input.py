@@ -14,8 +14,8 @@ from veracity.core.config import load_settings
 from veracity.core.errors import CapabilityError
 from veracity.core.requests import Generate
 from veracity.experiments.running import run_recipe
-from veracity.experiments.truth_seeking import prepare_truth_seeking
-from veracity.experiments.truth_seeking_settings import TruthSeekingSettings
+from veracity.experiments.truth_seeking.experiment import prepare_truth_seeking
+from veracity.experiments.truth_seeking.settings import TruthSeekingSettings
 
 AGENTS = ["sim/bayesian?facts=none", "sim/coin?facts=none"]
 

@@ -11,9 +11,9 @@ from typer.testing import CliRunner
 from veracity.cli.app import app
 from veracity.core.config import load_settings
 from veracity.core.errors import ConfigError, DataError
-from veracity.experiments.truth_seeking_environment import read_environment, translate
-from veracity.experiments.truth_seeking_settings import TruthSeekingSettings
-from veracity.experiments.truth_seeking_variables import VARIABLES
+from veracity.experiments.truth_seeking.environment import read_environment, translate
+from veracity.experiments.truth_seeking.settings import TruthSeekingSettings
+from veracity.experiments.truth_seeking.variables import VARIABLES
 
 THEIRS = """
 ALGO_NAMES ALGO_NAME DOMAIN_NAMES DOMAIN_NAME REASONING_MODE_NAMES POLICY_LIST POLICY_LIST_MODE FORBIDDEN_MODELS

@@ -12,9 +12,9 @@ from veracity.core.config import load_settings
 from veracity.core.errors import ConfigError
 from veracity.engine import Plan
 from veracity.experiments.desk import Desk
-from veracity.experiments.truth_seeking import gathered, prepare_truth_seeking
-from veracity.experiments.truth_seeking_bench import open_truth_bench
-from veracity.experiments.truth_seeking_settings import TruthSeekingSettings
+from veracity.experiments.truth_seeking.bench import open_truth_bench
+from veracity.experiments.truth_seeking.experiment import gathered, prepare_truth_seeking
+from veracity.experiments.truth_seeking.settings import TruthSeekingSettings
 from veracity.store.run import Run, RunFolder
 
 AGENT, OTHER = "sim/bayesian?facts=none", "sim/coin?facts=none"

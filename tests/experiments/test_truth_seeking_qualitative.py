@@ -19,8 +19,8 @@ from rich.console import Console
 from veracity.core.config import load_settings
 from veracity.core.errors import ConfigError
 from veracity.experiments.running import run_recipe
-from veracity.experiments.truth_seeking import prepare_truth_seeking
-from veracity.experiments.truth_seeking_settings import TruthSeekingSettings
+from veracity.experiments.truth_seeking.experiment import prepare_truth_seeking
+from veracity.experiments.truth_seeking.settings import TruthSeekingSettings
 from veracity.models.agents.confinement import obstacle
 
 CONFINED = pytest.mark.skipif(bool(obstacle()), reason=f"programs cannot be confined here: {obstacle()}")

@@ -6,9 +6,9 @@ import pytest
 
 from veracity.core.config import load_settings
 from veracity.experiments.rehearsing import rehearse
-from veracity.experiments.truth_seeking_train import prepare_truth_train
-from veracity.experiments.truth_seeking_train_plan import truth_train_outlook
-from veracity.experiments.truth_seeking_train_settings import TruthTrainSettings
+from veracity.experiments.truth_seeking_train.experiment import prepare_truth_train
+from veracity.experiments.truth_seeking_train.plan import truth_train_outlook
+from veracity.experiments.truth_seeking_train.settings import TruthTrainSettings
 from veracity.recipes import resolved
 
 

@@ -16,12 +16,12 @@ from veracity.core.requests import Message
 from veracity.domains import open_domain
 from veracity.experiments.outlook import plan_of
 from veracity.experiments.running import run_recipe
-from veracity.experiments.truth_seeking_settings import TruthSeekingSettings
-from veracity.experiments.truth_seeking_train_lessons import after_examples
-from veracity.experiments.truth_seeking_train_measured import measuring, metric_estimates
-from veracity.experiments.truth_seeking_train_plan import truth_train_outlook
-from veracity.experiments.truth_seeking_train_settings import TruthTrainSettings
-from veracity.experiments.truth_seeking_train_source import (
+from veracity.experiments.truth_seeking.settings import TruthSeekingSettings
+from veracity.experiments.truth_seeking_train.lessons import after_examples
+from veracity.experiments.truth_seeking_train.measured import measuring, metric_estimates
+from veracity.experiments.truth_seeking_train.plan import truth_train_outlook
+from veracity.experiments.truth_seeking_train.settings import TruthTrainSettings
+from veracity.experiments.truth_seeking_train.source import (
     Material,
     check_apart,
     open_source,

@@ -11,10 +11,10 @@ from typer.testing import CliRunner
 from veracity.cli.app import app
 from veracity.core.config import load_settings
 from veracity.core.errors import ConfigError
-from veracity.experiments.truth_seeking_environment import read_environment
-from veracity.experiments.truth_seeking_train_settings import TruthTrainSettings
-from veracity.experiments.truth_seeking_training_environment import Part, parts_of, translate_training
-from veracity.experiments.truth_seeking_variables import VARIABLES
+from veracity.experiments.truth_seeking.environment import read_environment
+from veracity.experiments.truth_seeking.training_environment import Part, parts_of, translate_training
+from veracity.experiments.truth_seeking.variables import VARIABLES
+from veracity.experiments.truth_seeking_train.settings import TruthTrainSettings
 
 MODEL = {"POLICY_LIST": "Qwen/Qwen3-0.6B"}
 EACH: dict[str, tuple[str, Part, str, object]] = {

@@ -18,8 +18,8 @@ from veracity.core.problem import Problem
 from veracity.core.requests import Generate
 from veracity.core.trajectory import Step, Trajectory
 from veracity.experiments.running import run_recipe
-from veracity.experiments.truth_seeking_beliefs import Kept
-from veracity.experiments.truth_seeking_world import control_arms, looked_before
+from veracity.experiments.truth_seeking.beliefs import Kept
+from veracity.experiments.truth_seeking.world import control_arms, looked_before
 from veracity.judging.world_in_the_loop import WorldSettings
 from veracity.models.agents.confinement import obstacle
 

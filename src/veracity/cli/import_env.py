@@ -33,10 +33,10 @@ def import_env(
     from rich.console import Console
 
     from veracity.core.config import load_settings
-    from veracity.experiments.truth_seeking_environment import read_environment, translate
-    from veracity.experiments.truth_seeking_settings import TruthSeekingSettings
-    from veracity.experiments.truth_seeking_train_settings import TruthTrainSettings
-    from veracity.experiments.truth_seeking_training_environment import parts_of, translate_training
+    from veracity.experiments.truth_seeking.environment import read_environment, translate
+    from veracity.experiments.truth_seeking.settings import TruthSeekingSettings
+    from veracity.experiments.truth_seeking.training_environment import parts_of, translate_training
+    from veracity.experiments.truth_seeking_train.settings import TruthTrainSettings
 
     environment = read_environment(_text(file), "stdin" if file == "-" else file)
     found = translate_training(environment, training.value) if training else translate(environment)

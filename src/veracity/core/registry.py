@@ -9,6 +9,7 @@ import difflib
 from collections.abc import Callable, Iterator
 from importlib import import_module
 from importlib.metadata import entry_points
+from importlib.util import find_spec
 from pkgutil import iter_modules
 from typing import Generic, TypeVar
 
@@ -24,11 +25,14 @@ def nearest(name: str, known: list[str]) -> str:
 
 
 class Registry(Generic[T]):
-    """Names to things. `package` is the folder whose modules register themselves when imported."""
+    """Names to things. `package` is the folder whose modules register themselves when imported.
 
-    def __init__(self, name: str, package: str | None = None) -> None:
+    Where a thing is a folder of its own in there, `file` is the module of it that does.
+    """
+
+    def __init__(self, name: str, package: str | None = None, *, file: str | None = None) -> None:
         self.name = name
-        self._package = package
+        self._package, self._file = package, file
         self._items: dict[str, T] = {}
         self._loaded = False
 
@@ -65,8 +69,8 @@ class Registry(Generic[T]):
             return
         self._loaded = True
         if self._package:
-            package = import_module(self._package)
-            for module in iter_modules(package.__path__):
-                import_module(f"{self._package}.{module.name}")
+            for module in iter_modules(import_module(self._package).__path__, f"{self._package}."):
+                own = f"{module.name}.{self._file}"
+                import_module(own if module.ispkg and self._file and find_spec(own) else module.name)
         for point in entry_points(group=f"veracity.{self.name.replace(' ', '_')}"):
             point.load()

@@ -24,8 +24,8 @@ from veracity.core.records import Failure
 from veracity.core.requests import Backend, Program
 from veracity.engine import Budget, Engine
 from veracity.engine.display import clock
-from veracity.experiments.factuality_bench import ledger_file, losses, open_roles
-from veracity.experiments.factuality_settings import BudgetSettings
+from veracity.experiments.factuality.bench import ledger_file, losses, open_roles
+from veracity.experiments.factuality.settings import BudgetSettings
 from veracity.training.launcher import Launch
 
 if TYPE_CHECKING:
@@ -260,8 +260,8 @@ def start_folder(model: str) -> Path:
         ModelError: there is none.
         ConfigError: as `weights_of`.
     """
-    from veracity.experiments.gv_gap_material import find_model
-    from veracity.experiments.gv_gap_settings import ModelSettings
+    from veracity.experiments.gv_gap.material import find_model
+    from veracity.experiments.gv_gap.settings import ModelSettings
     from veracity.experiments.plain_template import with_template
 
     return with_template(find_model(ModelSettings(path=weights_of(model))).folder)

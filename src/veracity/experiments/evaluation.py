@@ -19,10 +19,10 @@ from veracity.core.problem import Problem
 from veracity.core.records import Failure
 from veracity.core.requests import Sampling
 from veracity.experiments.desk import Desk
-from veracity.experiments.factuality_asking import system_text
-from veracity.experiments.factuality_long import extract, verify
-from veracity.experiments.factuality_settings import LongSettings, ShortSettings
-from veracity.experiments.factuality_short import Answer, answer_rows, answers_in, grades
+from veracity.experiments.factuality.asking import system_text
+from veracity.experiments.factuality.long import extract, verify
+from veracity.experiments.factuality.settings import LongSettings, ShortSettings
+from veracity.experiments.factuality.short import Answer, answer_rows, answers_in, grades
 from veracity.experiments.judged_samples import JudgingSettings, judging_key
 from veracity.experiments.sampling import Ask, samples_key, samples_stage
 from veracity.judging.confidence import CONFIDENCES, Confidence, ConfidenceSettings

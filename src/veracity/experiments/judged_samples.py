@@ -19,8 +19,8 @@ from veracity.core.problem import Problem
 from veracity.core.records import Failure
 from veracity.core.requests import Program
 from veracity.experiments.desk import Desk, Works, prompts_used
-from veracity.experiments.factuality_bench import page_of
-from veracity.experiments.factuality_short import rules_of
+from veracity.experiments.factuality.bench import page_of
+from veracity.experiments.factuality.short import rules_of
 from veracity.judging.claims import EXTRACTORS, ExtractorSettings
 from veracity.judging.grading import JudgeSettings, abstains
 from veracity.judging.judged import ClaimJudge, ShortJudging, claim_by_evidence, judge_long, judge_short

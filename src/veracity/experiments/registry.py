@@ -1,8 +1,9 @@
 """The experiments by name: what settings each takes, who runs it, and what it would cost.
 
-A module of this room adds its experiment with `@experiment("name", SettingsClass)` over the function that
-runs it; a recipe picks it with `experiment: name`. Modules here must import quickly: whatever loads a model
-library is imported inside functions, because listing recipes imports all of them.
+A module of this room, or the `experiment.py` of a folder in it, adds its experiment with
+`@experiment("name", SettingsClass)` over the function that runs it; a recipe picks it with `experiment: name`. Modules
+here must import quickly: whatever loads a model library is imported inside functions, because listing recipes imports
+all of them.
 """
 
 from __future__ import annotations
@@ -83,7 +84,7 @@ class Experiment:
         return self.prepare(settings) if self.prepare is not None else None
 
 
-experiments: Registry[Experiment] = Registry("experiments", package="veracity.experiments")
+experiments: Registry[Experiment] = Registry("experiments", package="veracity.experiments", file="experiment")
 
 
 def experiment(

@@ -17,7 +17,7 @@ from veracity.core.problem import Problem
 from veracity.core.records import Failure
 from veracity.core.requests import Generate, Generated, Program, Sampling
 from veracity.experiments.desk import POLICY, Desk, Policy
-from veracity.experiments.factuality_asking import system_text
+from veracity.experiments.factuality.asking import system_text
 from veracity.judging.confidence.asking import question_prompt
 from veracity.judging.confidence.base import ConfidenceSettings
 from veracity.judging.prompting import Family

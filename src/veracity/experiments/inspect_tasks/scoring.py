@@ -18,9 +18,9 @@ from veracity.core.problem import Problem
 from veracity.core.records import Failure
 from veracity.core.requests import Program
 from veracity.engine import Engine
-from veracity.experiments.factuality_asking import answer_of
-from veracity.experiments.factuality_bench import ledger_file, open_roles, page_of
-from veracity.experiments.factuality_long import (
+from veracity.experiments.factuality.asking import answer_of
+from veracity.experiments.factuality.bench import ledger_file, open_roles, page_of
+from veracity.experiments.factuality.long import (
     about,
     extraction,
     judgement,
@@ -28,8 +28,8 @@ from veracity.experiments.factuality_long import (
     row_keys,
     verification,
 )
-from veracity.experiments.factuality_settings import LongSettings, ShortSettings
-from veracity.experiments.factuality_short import Answer, answer_rows, rules_of
+from veracity.experiments.factuality.settings import LongSettings, ShortSettings
+from veracity.experiments.factuality.short import Answer, answer_rows, rules_of
 from veracity.judging.claims import Extracted
 from veracity.judging.grading import Grade, JudgeSettings
 from veracity.judging.grading.grader import grade

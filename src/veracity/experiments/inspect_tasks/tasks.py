@@ -13,9 +13,9 @@ from inspect_ai.solver import generate
 from veracity.core.problem import Problem
 from veracity.core.requests import Message
 from veracity.domains import DOMAINS
-from veracity.experiments.factuality_asking import Asking, greedy_askings, long_askings
-from veracity.experiments.factuality_bench import draw_problems, names_of
-from veracity.experiments.factuality_settings import FactualitySettings, LongSettings, ShortSettings, SplitName
+from veracity.experiments.factuality.asking import Asking, greedy_askings, long_askings
+from veracity.experiments.factuality.bench import draw_problems, names_of
+from veracity.experiments.factuality.settings import FactualitySettings, LongSettings, ShortSettings, SplitName
 from veracity.experiments.inspect_tasks.scoring import Bench, long_answer, short_answer
 from veracity.judging.prompting import Family
 

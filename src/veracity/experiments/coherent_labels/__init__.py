@@ -1,0 +1,1 @@
+"""Labels for statements by internal coherence, without any truth."""

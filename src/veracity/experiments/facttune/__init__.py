@@ -1,0 +1,1 @@
+"""FactTune: preferences among a model's own texts by how many of their claims are right."""

@@ -1,0 +1,1 @@
+"""KLCF: consistency of long texts with what the base model knows."""

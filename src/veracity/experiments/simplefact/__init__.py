@@ -1,0 +1,1 @@
+"""SimpleFact: right facts, fewer wrong ones, by group rewards on short questions."""

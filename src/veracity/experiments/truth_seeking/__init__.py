@@ -1,0 +1,1 @@
+"""Measuring truth-seeking: trajectories, beliefs, what judges say, and metrics."""
