@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -63,6 +64,28 @@ def test_a_function_rewards_and_another_one_makes_another_model(tmp_path: Path, 
     assert read_lineage(tmp_path / "rl").key == key  # the same code is the same reward
     second = veracity.train_grpo(tiny, problems, lambda _, text: -float(len(text)), tmp_path / "rl", **how)
     assert read_lineage(tmp_path / "rl").key != key and first.identity != second.identity
+
+
+def test_another_truth_makes_another_model(tmp_path: Path, tiny: veracity.Model) -> None:
+    """The same questions, and so the same prompts; what is right of them decides the rewards."""
+    problems = veracity.open_domain("forecasting?worlds=dice&n=40").problems(2, split="train")
+    turned = [replace(problem, correct=1 - (problem.correct or 0)) for problem in problems]
+    how = {"steps": 1, "batch_size": 4, "group_size": 2, "max_completion_length": 8, "misformed": -1.0}
+    keys = []
+    for asked in (problems, turned, turned):
+        veracity.train_grpo(tiny, asked, "python_brier", tmp_path / "rl", **how)
+        keys.append(read_lineage(tmp_path / "rl").key)
+    assert keys[0] != keys[1] == keys[2]
+
+
+def test_a_reward_may_ask_a_model(tmp_path: Path, tiny: veracity.Model) -> None:
+    def judged(problem: Problem, text: str) -> float:
+        return float(len(tiny.infer(problem).text) + len(text))
+
+    problems = veracity.open_domain("world-qa").problems(2, split="train")
+    how = {"steps": 1, "batch_size": 4, "group_size": 2, "max_completion_length": 8}
+    veracity.train_grpo(tiny, problems, judged, tmp_path / "rl", **how)
+    assert read_lineage(tmp_path / "rl").steps == 1
 
 
 def test_a_grader_of_ones_own_code_runs_confined(tmp_path: Path, tiny: veracity.Model) -> None:

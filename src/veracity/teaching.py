@@ -12,7 +12,7 @@ import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from veracity._running import Running, raised
 from veracity.api import Answer, Model, load
@@ -124,7 +124,7 @@ def train_grpo(
         problems: What it answers, each id once. They are posed as they are: for `python_brier`,
             `veracity.judging.graders.asking_for_belief` adds the form that it reads.
         reward: A function of problem and answer, a grader, or a grader's name, as `python_brier`. An answer that it has
-            no number for is left out.
+            no number for is left out. A function is called in the caller's thread, so that it may ask models itself.
         out: Folder of the trained model.
         roles: Who is asked where a grader asks a model: `{"grader": "openai/gpt-4.1-mini"}`.
         misformed: What an answer earns whose form the grader cannot read; None leaves it out, and then nothing holds
@@ -153,13 +153,14 @@ def train_grpo(
     asked = getattr(grader, "role", None)
     if asked is not None and asked not in backends:
         raise ConfigError(f"the grader {grader.name} asks {asked!r}, whom nobody plays; name a model in roles")
-    judge, part = graded_groups(problems, grader, partial(_graded, running), misformed=misformed)
+    play = _called if isinstance(grader, FunctionGrader) else partial(_graded, running)
+    judge, part = graded_groups(problems, grader, play, misformed=misformed)
     what = grader.code if isinstance(grader, FunctionGrader) else grader.to_openai_spec()
     who = {role: one.identity for role, one in backends.items()}
+    judged_by = content_hash([grader.name, what, who, misformed, problems])
     prompts = [Prompt(problem.id, problem.messages()) for problem in problems]
     return _trained(model, out, lambda made, target: train_grpo(
-        start, prompts, judge, [part], how, judged_by=content_hash([grader.name, what, who, misformed]), seed=seed,
-        folder=made, out=target, on_step=on_step,
+        start, prompts, judge, [part], how, judged_by=judged_by, seed=seed, folder=made, out=target, on_step=on_step
     ))  # fmt: skip
 
 
@@ -172,6 +173,19 @@ def _grader(reward: Grader | Callable[[Problem, str], float | None] | str) -> Gr
 def _graded(running: Running, programs: Mapping[str, Program[JudgedResponse]]) -> Mapping[str, JudgedResponse]:
     """Judged responses; whatever ended one of them is raised, for a reward that fails would teach nothing."""
     return {name: raised(one) for name, one in BACKGROUND.run(running.results(programs)).items()}
+
+
+def _called(programs: Mapping[str, Program[JudgedResponse]]) -> Mapping[str, JudgedResponse]:
+    """The same of programs that ask nobody, in this thread: in Veracity's loop nothing may wait for that loop."""
+    return {name: _value(program) for name, program in programs.items()}
+
+
+def _value(program: Program[JudgedResponse]) -> JudgedResponse:
+    try:
+        next(program)
+    except StopIteration as finished:
+        return cast(JudgedResponse, finished.value)
+    raise TypeError("a reward that is a function of this process asks nobody")
 
 
 def _trained(model: Model | str, out: Path | str, train: Callable[[Path, Path], object]) -> Model:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,14 @@ import pytest
 from rich.console import Console
 
 from veracity.core.errors import ConfigError, DataError
+from veracity.core.identity import content_hash
+from veracity.core.problem import Problem
 from veracity.core.requests import Message
 from veracity.domains import open_domain
 from veracity.experiments.outlook import plan_of
 from veracity.experiments.running import run_recipe
 from veracity.experiments.truth_seeking.settings import TruthSeekingSettings
+from veracity.experiments.truth_seeking_train.experiment import answers
 from veracity.experiments.truth_seeking_train.lessons import after_examples
 from veracity.experiments.truth_seeking_train.measured import measuring, metric_estimates
 from veracity.experiments.truth_seeking_train.plan import truth_train_outlook
@@ -113,8 +117,6 @@ def test_problems_that_will_be_tested_may_not_be_learnt_from(own: Path) -> None:
     with pytest.raises(ConfigError, match="16 problems of the source are test problems"):
         check_apart(material, domain.problems(None, "train"))
     shared = Material((), frozenset({("forecasting", "new", "the red die")}), (), material.measured, ())
-    from veracity.core.problem import Problem
-
     with pytest.raises(ConfigError, match=r"eval\.split=train"):
         check_apart(shared, [Problem("another", "other", "Which?", options=("a", "b"), cluster="The Red Die")])
 
@@ -228,3 +230,26 @@ def _copy(run: Path, to: Path, **changed: Any) -> Path:
     manifest["recipe"]["eval"] |= changed
     (to / "manifest.json").write_text(json.dumps(manifest))
     return to
+
+
+def test_grades_are_kept_under_the_truth_that_they_were_given_by() -> None:
+    """The same questions in the same words with another right option are graded anew."""
+    problem = open_domain(DICE).problems(1, "test")[0]
+    turned = replace(problem, correct=1 - (problem.correct or 0))
+    keys = [Noting().key([one]) for one in (problem, problem, turned)]
+    assert keys[0] == keys[1] != keys[2]
+
+
+class Noting:
+    """A desk that notes under what a stage would be stored."""
+
+    def identity(self, role: str) -> str:
+        return role
+
+    def store(self, name: str, inputs: Any, compute: Any) -> pl.DataFrame:
+        self.inputs = inputs
+        return pl.DataFrame()
+
+    def key(self, problems: list[Problem]) -> str:
+        answers(self, TruthTrainSettings(), "test", problems, {}, 1)  # type: ignore[arg-type]
+        return content_hash(self.inputs)

@@ -60,7 +60,7 @@ class TimedJudge:
         """Content hash of all that its word depends on; `models`: those that verify, and that rate in general."""
         how = [self.settings.checklist, self.settings.truth, sorted(self.needs), dict(self.lists)]
         who = [None if model is None else model.key for model in models]
-        return content_hash([judging_key(self.desk, self.settings.judging), how, who])
+        return content_hash([judging_key(self.desk, self.settings.judging), how, who, self.problems])
 
     def __call__(self, batch: Sequence[tuple[str, Sequence[Completion]]]) -> list[Group]:
         """Items with their completions → judged groups, in order."""

@@ -152,7 +152,9 @@ def _reinforced(material: Material, name: str, method: Reinforced, start: Policy
     prompts = [Prompt(p.id, material.messages(form, p)) for form, problems in chosen.items() for p in problems]
     parts = [RewardPart(open_reward(spec), weight) for spec, weight in method.rewards.items()]
     judge = _judge_of_all(material, name, chosen, clock)
-    judged_by = content_hash([judging_key(material.desk, material.judging(form)) for form in chosen])
+    judged_by = content_hash(
+        [[judging_key(material.desk, material.judging(form)), problems] for form, problems in chosen.items()]
+    )
     train: Callable[..., object] = train_grpo if method.trainer == "grpo" else train_rloo
     return clock.run(
         lambda folder, out, **told: train(

@@ -188,7 +188,7 @@ def _stretch(
     own = derive_seed(seed, "stretch", name)
 
     judge = online_judge(desk, f"reward {name}", judging(settings), problems)
-    judged_by = content_hash(judging_key(desk, judging(settings)))
+    judged_by = content_hash([judging_key(desk, judging(settings)), problems])
     part = RewardPart(open_reward(reward), 1.0)
 
     def reinforce(checkpoints: Path, out: Path) -> None:

@@ -165,7 +165,8 @@ def answers(
     samples: int,
 ) -> list[dict[str, Any]]:
     """Stage `<name>.answers`: each model's answers to each problem with their grades."""
-    inputs = [name, {arm: policy.key for arm, policy in models.items()}, [conversation(p, settings) for p in problems]]
+    asked = [[problem, conversation(problem, settings)] for problem in problems]  # its truth decides the grade
+    inputs = [name, {arm: policy.key for arm, policy in models.items()}, asked]
     grader = [settings.grader, named_grader(settings.grader).to_openai_spec(), desk.identity("grader")]
     how = [grader, samples, settings.temperature, settings.max_tokens, settings.seed]
 
@@ -239,7 +240,9 @@ def _reinforce(
     grader = named_grader(settings.grader)
     judge, part = graded_groups(problems, grader, partial(desk.run, "reward"), misformed=settings.misformed)
     prompts = [Prompt(problem.id, conversation(problem, settings)) for problem in problems]
-    judged_by = content_hash([grader.to_openai_spec(), settings.grader, settings.misformed, desk.identity("grader")])
+    judged_by = content_hash(
+        [grader.to_openai_spec(), settings.grader, settings.misformed, desk.identity("grader"), problems]
+    )
     train_grpo(
         Path(start.model), prompts, judge, [part], settings.grpo, judged_by=judged_by, seed=settings.seed, folder=made,
         out=out, on_step=desk.steps("grpo"),

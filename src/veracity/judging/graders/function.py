@@ -5,14 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
-from types import CodeType
 from typing import Any, ClassVar
 
 from veracity.core.errors import ConfigError
-from veracity.core.identity import content_hash
 from veracity.core.problem import Problem
 from veracity.core.requests import Program
 from veracity.judging.graders.base import Graded
+from veracity.judging.graders.function_code import code_hash
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +25,8 @@ class FunctionGrader:
 
     @property
     def code(self) -> str:
-        """Content hash of the function's own code. What it refers to outside of itself is not in it."""
-        code = getattr(self.of, "__code__", None)
-        return content_hash(_code(code) if isinstance(code, CodeType) else repr(self.of))
+        """Content hash of what it does, as far as that can be told: see `code_hash`."""
+        return code_hash(self.of)
 
     def lacks(self, problem: Problem) -> None:
         """Nothing that could be known before it runs."""
@@ -49,8 +47,3 @@ class FunctionGrader:
 def _nothing() -> Generator[Any, Any, None]:
     """No request: a grader that asks nobody is a program all the same."""
     yield from ()
-
-
-def _code(code: CodeType) -> list[Any]:
-    constants = [_code(one) if isinstance(one, CodeType) else repr(one) for one in code.co_consts]
-    return [code.co_code.hex(), constants, list(code.co_names)]
