@@ -53,7 +53,7 @@ class Checker(HTMLParser):
             self.ids.append(given["id"])
         self.external += [v for k, v in attributes if k in ("src", "href") and re.match(r"(https?:)?//", v or "")]
         self.images += tag == "svg" and given.get("role") == "img" and bool(given.get("aria-label"))
-        if tag not in ("meta", "link", "br", "img", "hr"):
+        if tag not in ("meta", "link", "br", "wbr", "img", "hr"):
             self.open.append(tag)
 
     def handle_startendtag(self, tag, attributes):

@@ -8,17 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import polars as pl
-from markupsafe import Markup
 
-from veracity.core.errors import StoreError
 from veracity.core.estimate import Estimate
 from veracity.metrics.wording import percent, share
 from veracity.report.coherent_labels_figure import labels_figure
-from veracity.report.page import Picture
-from veracity.report.style import inline_svg, save
+from veracity.report.pictures import Picture, picture
+from veracity.report.printing import print_headline, print_table
+from veracity.report.run_page import RunPage
+from veracity.report.stored import stored_run
 from veracity.report.tables import Table
-from veracity.report.training_page import TrainingPage
-from veracity.report.training_terminal import print_headline, print_table
 from veracity.store.run import RunFolder
 
 if TYPE_CHECKING:
@@ -80,9 +78,7 @@ class LabelsContents:
 
 def read_labels(run_folder: Path) -> LabelsContents:
     """What the folder holds. StoreError if there is no such folder, or a table in it is damaged."""
-    if not Path(run_folder).is_dir():
-        raise StoreError(f"{run_folder}: there is no such run folder; `veracity runs` lists those there are")
-    folder = RunFolder(run_folder)
+    folder = stored_run(run_folder)
     names = set(folder.tables()) & {"labels", "searches", "utilities", "failures"}
     return LabelsContents(folder, folder.estimates(), {name: folder.read_table(name) for name in names})
 
@@ -91,7 +87,7 @@ def write_labels_report(run_folder: Path) -> Path:
     """Write `report.html` and `figures/`; the page's path. Raises StoreError as `read_labels` does."""
     contents = read_labels(run_folder)
     folder = contents.folder
-    page = TrainingPage(
+    page = RunPage(
         kind="Labels by coherence",
         name=folder.path.resolve().name,
         headline=headline(contents),
@@ -197,8 +193,15 @@ def _pictures(contents: LabelsContents) -> list[Picture]:
         for method in contents.methods(model)
         if method != "coherent, best utility"
     }
-    svg = save(labels_figure(shown, contents.tables["utilities"]), contents.folder.path / "figures", "labels")
-    return [Picture("labels", Markup(inline_svg(svg, f"{TITLE}. {CAPTION}", "labels")), TITLE, CAPTION)]
+    return [
+        picture(
+            labels_figure(shown, contents.tables["utilities"]),
+            contents.folder.path / "figures",
+            "labels",
+            TITLE,
+            CAPTION,
+        )
+    ]
 
 
 def _longer(own: Estimate, longer: Estimate) -> bool:

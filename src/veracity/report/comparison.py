@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from veracity import __version__
@@ -18,8 +17,7 @@ from veracity.report.comparison_figures import (
     risk_coverage_figure,
 )
 from veracity.report.comparison_tables import answers_tables, claims_tables, differences_table, flow_table, verdict
-from veracity.report.page import Picture
-from veracity.report.style import inline_svg, save
+from veracity.report.pictures import Picture, picture
 from veracity.report.templating import page_templates
 from veracity.store.atomic import atomic_file, atomic_write_text
 
@@ -125,6 +123,4 @@ def _pictures(figures: Any, folder: Path, suffix: str) -> Iterator[Picture]:
     figure: Figure | None
     for name, figure in figures:
         if figure is not None:
-            title, caption = CAPTIONS[name]
-            svg = inline_svg(save(figure, folder, f"{name}{suffix}"), f"{title}. {caption}", f"{name}{suffix}")
-            yield Picture(f"{name}{suffix}", Markup(svg), title, caption)
+            yield picture(figure, folder, f"{name}{suffix}", *CAPTIONS[name])

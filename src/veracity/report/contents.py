@@ -16,7 +16,7 @@ from veracity.metrics.checks import Check, checks
 from veracity.metrics.curves import curves
 from veracity.metrics.probe_rows import Probe, check_probe_rows
 from veracity.metrics.series import recognition_probe, scored_rows
-from veracity.store.run import RunFolder
+from veracity.report.stored import stored_run
 
 
 @dataclass(frozen=True)
@@ -56,9 +56,7 @@ class Contents:
 
 def read_contents(run_folder: Path) -> Contents:
     """Read a run folder, finished or not. Raises StoreError if it does not exist or a table is damaged."""
-    if not run_folder.is_dir():
-        raise StoreError(f"{run_folder}: there is no such run folder; `veracity runs` lists those there are")
-    folder = RunFolder(run_folder)
+    folder = stored_run(run_folder)
     stored = {name: folder.read_table(name) for name in _TABLES if name in folder.tables()}
     probes = stored.get("probes")
     if probes is not None:

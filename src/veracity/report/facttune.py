@@ -5,16 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from markupsafe import Markup
-
 from veracity.report.facttune_contents import FactTuneContents, read_facttune
 from veracity.report.facttune_figures import facts_figure
 from veracity.report.facttune_tables import arms_table, change_table, exposure_table, headline, pairs_table
-from veracity.report.page import Picture
-from veracity.report.style import inline_svg, save
+from veracity.report.pictures import Picture, picture
+from veracity.report.printing import print_checks, print_headline, print_nothing, print_table
+from veracity.report.run_page import RunPage
 from veracity.report.trained_table import with_trained
-from veracity.report.training_page import TrainingPage
-from veracity.report.training_terminal import print_checks, print_headline, print_table
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -42,7 +39,7 @@ def write_facttune_report(run_folder: Path) -> Path:
     contents = read_facttune(Path(run_folder))
     tables = (arms_table(contents), change_table(contents), exposure_table(contents))
     details = (arms_table(contents, "never met, "), pairs_table(contents))
-    page = TrainingPage(
+    page = RunPage(
         kind="Fine-tuning for factuality",
         name=contents.name,
         headline=headline(contents),
@@ -61,7 +58,7 @@ def print_facttune_summary(run_folder: Path, console: Console) -> None:
     """Print the run in short. Raises StoreError as `read_facttune` does."""
     contents = read_facttune(Path(run_folder))
     if not contents.estimates:
-        console.print(f"{contents.name} has no numbers yet, so there is nothing to conclude from it.", markup=False)
+        print_nothing(contents.name, console)
         return
     print_headline(headline(contents), console)
     for table in (arms_table(contents), change_table(contents)):
@@ -73,5 +70,4 @@ def print_facttune_summary(run_folder: Path, console: Console) -> None:
 def _pictures(contents: FactTuneContents, folder: Path) -> list[Picture]:
     if not contents.arms:
         return []
-    svg = save(facts_figure(contents.estimates, contents.arms), folder, "facts")
-    return [Picture("facts", Markup(inline_svg(svg, f"{TITLE}. {CAPTION}", "facts")), TITLE, CAPTION)]
+    return [picture(facts_figure(contents.estimates, contents.arms), folder, "facts", TITLE, CAPTION)]

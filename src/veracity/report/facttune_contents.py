@@ -9,12 +9,11 @@ from typing import Any
 
 import polars as pl
 
-from veracity.core.errors import StoreError
 from veracity.core.estimate import Estimate
 from veracity.metrics.arm_effects import Change
 from veracity.metrics.checks import Check
 from veracity.metrics.facttune_checks import fall_check, kept_check
-from veracity.store.run import RunFolder
+from veracity.report.stored import stored_run
 
 MEASURES = ("right", "wrong", "share_wrong", "precision", "f1_at_k", "abstained", "words")
 LABELS = {
@@ -78,9 +77,7 @@ class FactTuneContents:
 
 def read_facttune(run_folder: Path) -> FactTuneContents:
     """Read a run folder, finished or not. Raises StoreError if it does not exist or a table is damaged."""
-    if not run_folder.is_dir():
-        raise StoreError(f"{run_folder}: there is no such run folder; `veracity runs` lists those there are")
-    folder = RunFolder(run_folder)
+    folder = stored_run(run_folder)
     manifest = folder.manifest() or {}
     pairs = {(e["method"], e["seed"]): e for e in folder.events() if e.get("event") == "pairs"}
     names: tuple[str, ...] = ("failures", "test.responses")

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import yaml
-from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from veracity.core.estimate import Estimate
@@ -36,12 +34,14 @@ from veracity.report.factuality_tables import (
     stage_table,
     win_table,
 )
-from veracity.report.page import Picture, duration
-from veracity.report.style import inline_svg, save
-from veracity.report.templating import page_templates
-from veracity.store.atomic import atomic_write_text
+from veracity.report.pictures import Picture, picture
+from veracity.report.run_page import RunPage
 
 TEMPLATE = "factuality.v1.html.j2"
+RULES = (
+    "In the embedded world truth is known by look-up and exposure by construction. Three things must then be seen, "
+    "each by a rule that was fixed beforehand."
+)
 
 
 def write_factuality_report(run_folder: Path) -> Path:
@@ -51,41 +51,80 @@ def write_factuality_report(run_folder: Path) -> Path:
     table in it is damaged.
     """
     contents = read_factuality(Path(run_folder))
-    path = Path(run_folder) / "report.html"
-    atomic_write_text(path, render(contents, Path(run_folder) / "figures"))
-    return path
-
-
-def render(contents: FactualityContents, figures: Path) -> str:
-    """The page as text; the figures are written to the folder `figures`."""
     main = [short_table(contents), knowledge_table(contents), confidence_table(contents)]
     main += [long_table(contents), win_table(contents)]
     more = [sampled_table(contents), stage_table(contents.answers), failure_table(contents)]
-    shown: dict[str, Any] = {
-        "name": contents.name,
-        "headline": headline(contents),
-        "tables": [table for table in main if table],
-        "card": card_table(contents),
-        "details": [table for table in (*more, estimate_table(contents.estimates)) if table],
-        "pictures": list(_pictures(contents, figures)),
-        "checks": contents.checks,
-        "unreliable": [f"{judge} ({percent(e)})" for judge, e in failing(contents.failures).items()],
-        "limit": f"{100 * FAILURE_LIMIT:.0f} %",
-        "short_examples": short_examples(contents),
-        "long_examples": long_examples(contents),
-        "pair_examples": pair_examples(contents),
-        "has_short": contents.answers is not None,
-        "has_long": contents.responses is not None,
-        "has_confidence": bool(contents.methods),
-    }
-    return page_templates().get_template(TEMPLATE).render(shown | _settings(contents))
+    page = RunPage(
+        kind="Factuality",
+        name=contents.name,
+        headline=headline(contents),
+        intro=list(_intro(contents)),
+        warnings=list(_unreliable(contents)),
+        pictures=list(_pictures(contents, Path(run_folder) / "figures")),
+        tables=[table for table in main if table],
+        checks=contents.checks,
+        question="Is the measurement right?",
+        rules=RULES,
+        details=[table for table in (*more, estimate_table(contents.estimates)) if table],
+        manifest=contents.manifest,
+        failures=contents.tables.get("failures"),
+    )
+    measurement = contents.manifest.get("measurement") or {}
+    return page.write(
+        Path(run_folder),
+        TEMPLATE,
+        card=card_table(contents),
+        short_examples=short_examples(contents),
+        long_examples=long_examples(contents),
+        pair_examples=pair_examples(contents),
+        measurement=yaml.safe_dump(measurement, sort_keys=False, allow_unicode=True).strip(),
+    )
+
+
+def _intro(contents: FactualityContents) -> Iterator[str]:
+    """What was asked, in as many sentences as there were forms, and what is in no share."""
+    short, long = contents.answers is not None, contents.responses is not None
+    model = (contents.manifest.get("names") or {}).get("policy")
+    forms = ["questions with short answers, each under every system prompt of the run (the arms)"] * short
+    forms += ["to write at length"] * long
+    told = [f"{f'The model {model}' if model else 'A language model'} was asked {', and '.join(forms)}."]
+    if short:
+        told.append("A short answer is right, wrong, or declined; who may be wrong should decline.")
+    if long:
+        told.append(
+            "A long answer is taken apart into claims, evidence is looked for, and a verifier says whether it supports "
+            "them."
+        )
+    if contents.methods:
+        told.append(
+            "And the model was asked how sure it is, which is worth something only if it is right more often when it "
+            "is surer."
+        )
+    yield " ".join(told)
+    yield f"Left out of every share: {_left_out(contents)}."
+
+
+def _left_out(contents: FactualityContents) -> str:
+    """How many answers and claims have no grade or label, of how many."""
+    told = []
+    for rows, column, name in (
+        (contents.answers, "grade", "short answers, which could not be graded"),
+        (contents.claims, "label", "claims of long answers, which have no verdict"),
+    ):
+        if rows is not None:
+            told.append(f"{rows[column].null_count():,} of {rows.height:,} {name}")
+    return "; ".join(told) or "nothing"
+
+
+def _unreliable(contents: FactualityContents) -> Iterator[str]:
+    if failed := failing(contents.failures):
+        who = ", ".join(f"{judge} ({percent(share)})" for judge, share in failed.items())
+        yield f"Not to be relied on: these judges failed on more than {100 * FAILURE_LIMIT:.0f} % of their rows: {who}."
 
 
 def _pictures(contents: FactualityContents, folder: Path) -> Iterator[Picture]:
     for name, figure in _figures(contents):
-        title, caption = CAPTIONS[name]
-        svg = inline_svg(save(figure, folder, name), f"{title}. {caption}", name)
-        yield Picture(name, Markup(svg), title, caption)
+        yield picture(figure, folder, name, *CAPTIONS[name])
 
 
 def _figures(contents: FactualityContents) -> Iterator[tuple[str, Figure]]:
@@ -139,30 +178,6 @@ def _over_exposure(contents: FactualityContents) -> dict[str, dict[float, Estima
     return {label: curve for label, curve in curves.items() if len(curve) > 1}
 
 
-def _settings(contents: FactualityContents) -> dict[str, Any]:
-    """The manifest in words; empty parts where it has none."""
-    manifest = contents.manifest
-    recipe, seconds = manifest.get("recipe"), manifest.get("wall_s")
-    failures = contents.tables.get("failures")
-    return {
-        "finished": bool(manifest),
-        "recipe": yaml.safe_dump(recipe, sort_keys=False, allow_unicode=True).strip() if recipe else None,
-        "measurement": yaml.safe_dump(manifest.get("measurement") or {}, sort_keys=False, allow_unicode=True).strip(),
-        "packages": dict(manifest.get("packages") or {}),
-        "seeds": dict(manifest.get("seeds") or {}),
-        "names": dict(manifest.get("names") or {}),
-        "models": dict(manifest.get("models") or {}),
-        "hashes": dict(manifest.get("hashes") or {}),
-        "machine": dict(manifest.get("machine") or {}),
-        "requests": dict(manifest.get("requests") or {}),
-        "written": str(manifest.get("written") or "")[:16].replace("T", " "),
-        "duration": None if seconds is None else duration(float(seconds)),
-        "cost": manifest.get("cost"),
-        "failures": 0 if failures is None else failures.height,
-        "failure_rows": [] if failures is None else failures.head(10).to_dicts(),
-    }
-
-
 CAPTIONS = {
     "outcomes": (
         "Right, declined, wrong",
@@ -186,5 +201,3 @@ CAPTIONS = {
     ),
 }
 """Title and caption of each figure, by its file name."""
-
-__all__ = ["render", "write_factuality_report"]

@@ -10,14 +10,13 @@ from typing import Any
 
 import polars as pl
 
-from veracity.core.errors import StoreError
 from veracity.core.estimate import Estimate
 from veracity.metrics.checks import Check
 from veracity.metrics.factuality_scores import PAIRWISE, arms_of, asked_confidences, of_arm
 from veracity.metrics.judge_card import JudgeCard, corrected_share, judge_cards
 from veracity.metrics.laboratory_checks import agreement_check, monotone_check, recognition_check
 from veracity.metrics.win_rate import judge_may_be_used
-from veracity.store.run import RunFolder
+from veracity.report.stored import stored_run
 
 OWN_CLAIMS = "verifier, on this run's claims"
 """The judge of the rows in which the run's own claims stand beside the truth."""
@@ -142,8 +141,6 @@ class FactualityContents:
 
 def read_factuality(run_folder: Path) -> FactualityContents:
     """Read a run folder, finished or not. Raises StoreError if it does not exist or a table is damaged."""
-    if not run_folder.is_dir():
-        raise StoreError(f"{run_folder}: there is no such run folder; `veracity runs` lists those there are")
-    folder = RunFolder(run_folder)
+    folder = stored_run(run_folder)
     tables = {name: folder.read_table(name) for name in folder.tables() if not name.startswith("failures.")}
     return FactualityContents(run_folder.resolve().name, tables, folder.estimates(), folder.manifest() or {})

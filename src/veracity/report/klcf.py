@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from markupsafe import Markup
-
 from veracity.report.klcf_contents import KlcfContents, read_klcf
 from veracity.report.klcf_figure import trade_figure
 from veracity.report.klcf_tables import (
@@ -18,11 +16,10 @@ from veracity.report.klcf_tables import (
     verifier_table,
     warnings,
 )
-from veracity.report.page import Picture
-from veracity.report.style import inline_svg, save
+from veracity.report.pictures import Picture, picture
+from veracity.report.printing import print_checks, print_headline, print_nothing, print_table, print_warning
+from veracity.report.run_page import RunPage
 from veracity.report.trained_table import with_trained
-from veracity.report.training_page import TrainingPage
-from veracity.report.training_terminal import print_checks, print_headline, print_table
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -49,11 +46,12 @@ def write_klcf_report(run_folder: Path) -> Path:
     contents = read_klcf(Path(run_folder))
     tables = (arms_table(contents), change_table(contents), verifier_table(contents), parts_table(contents))
     details = (latency_table(contents), arms_table(contents, "never met, "))
-    page = TrainingPage(
+    page = RunPage(
         kind="Reinforcing what a model knows",
         name=contents.name,
         headline=headline(contents),
-        intro=(*INTRO, *(f"Warning: {one}" for one in warnings(contents))),
+        intro=INTRO,
+        warnings=[f"Warning: {one}" for one in warnings(contents)],
         pictures=_pictures(contents, Path(run_folder) / "figures"),
         tables=[table for table in tables if table],
         checks=contents.checks,
@@ -68,19 +66,18 @@ def print_klcf_summary(run_folder: Path, console: Console) -> None:
     """Print the run in short. Raises StoreError as `read_klcf` does."""
     contents = read_klcf(Path(run_folder))
     if not contents.estimates:
-        console.print(f"{contents.name} has no numbers yet, so there is nothing to conclude from it.", markup=False)
+        print_nothing(contents.name, console)
         return
     print_headline(headline(contents), console)
     for table in (arms_table(contents), change_table(contents), verifier_table(contents), latency_table(contents)):
         if table is not None:
             print_table(table, console)
     for warning in warnings(contents):
-        console.print(f"Warning: {warning}", markup=False, style="yellow")
+        print_warning(warning, console)
     print_checks(contents.checks, console)
 
 
 def _pictures(contents: KlcfContents, folder: Path) -> list[Picture]:
     if not contents.arms:
         return []
-    svg = save(trade_figure(contents), folder, "recall-and-precision")
-    return [Picture("trade", Markup(inline_svg(svg, f"{TITLE}. {CAPTION}", "trade")), TITLE, CAPTION)]
+    return [picture(trade_figure(contents), folder, "recall-and-precision", TITLE, CAPTION)]

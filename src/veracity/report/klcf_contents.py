@@ -9,11 +9,10 @@ from typing import Any
 
 import polars as pl
 
-from veracity.core.errors import StoreError
 from veracity.core.estimate import Estimate
 from veracity.metrics.checks import Check
 from veracity.metrics.klcf_checks import both_rise_check, length_check
-from veracity.store.run import RunFolder
+from veracity.report.stored import stored_run
 
 MEASURES = ("recall", "precision", "words")
 LABELS = {"base": "base model", "sft": "SFT", "klcf": "KLCF", "klcf-zero": "KLCF-zero"}
@@ -91,9 +90,7 @@ class KlcfContents:
 
 def read_klcf(run_folder: Path) -> KlcfContents:
     """Read a run folder, finished or not. Raises StoreError if it does not exist or a table is damaged."""
-    if not run_folder.is_dir():
-        raise StoreError(f"{run_folder}: there is no such run folder; `veracity runs` lists those there are")
-    folder = RunFolder(run_folder)
+    folder = stored_run(run_folder)
     wanted = {"failures", "steps", "parts"}
     tables = {name: folder.read_table(name) for name in folder.tables() if name in wanted}
     latencies = {

@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from markupsafe import Markup
-
 from veracity.report.methods_contents import MethodsContents, read_methods
 from veracity.report.methods_figure import methods_figure
 from veracity.report.methods_tables import (
@@ -17,11 +15,10 @@ from veracity.report.methods_tables import (
     methods_table,
     short_table,
 )
-from veracity.report.page import Picture
-from veracity.report.style import inline_svg, save
+from veracity.report.pictures import Picture, picture
+from veracity.report.printing import print_headline, print_nothing, print_table
+from veracity.report.run_page import RunPage
 from veracity.report.trained_table import with_trained
-from veracity.report.training_page import TrainingPage
-from veracity.report.training_terminal import print_headline, print_table
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -50,7 +47,7 @@ def write_methods_report(run_folder: Path) -> Path:
     contents = read_methods(Path(run_folder))
     details = (change_table(contents), drawn_table(contents), about_table(contents))
     table = methods_table(contents)
-    page = TrainingPage(
+    page = RunPage(
         kind="Training for truth",
         name=contents.name,
         headline=headline(contents),
@@ -69,7 +66,7 @@ def print_methods_summary(run_folder: Path, console: Console) -> None:
     contents = read_methods(Path(run_folder))
     table = short_table(contents)
     if table is None:
-        console.print(f"{contents.name} has no numbers yet, so there is nothing to conclude from it.", markup=False)
+        print_nothing(contents.name, console)
         return
     print_headline(headline(contents), console)
     print_table(table, console)
@@ -78,5 +75,4 @@ def print_methods_summary(run_folder: Path, console: Console) -> None:
 def _pictures(contents: MethodsContents, folder: Path) -> list[Picture]:
     if not contents.estimates:
         return []
-    svg = save(methods_figure(contents.estimates, contents.methods), folder, "methods")
-    return [Picture("methods", Markup(inline_svg(svg, f"{TITLE}. {CAPTION}", "methods")), TITLE, CAPTION)]
+    return [picture(methods_figure(contents.estimates, contents.methods), folder, "methods", TITLE, CAPTION)]

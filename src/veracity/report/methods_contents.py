@@ -9,9 +9,8 @@ from typing import Any
 
 import polars as pl
 
-from veracity.core.errors import StoreError
 from veracity.core.estimate import Estimate
-from veracity.store.run import RunFolder
+from veracity.report.stored import stored_run
 
 LEVEL = 0.05
 """Of a change's p-value after Holm's correction."""
@@ -72,9 +71,7 @@ class MethodsContents:
 
 def read_methods(run_folder: Path) -> MethodsContents:
     """Read a run folder, finished or not. Raises StoreError if it does not exist or a table is damaged."""
-    if not run_folder.is_dir():
-        raise StoreError(f"{run_folder}: there is no such run folder; `veracity runs` lists those there are")
-    folder = RunFolder(run_folder)
+    folder = stored_run(run_folder)
     there = folder.tables()
     tables = {name: folder.read_table(name) for name in ("methods", "changes", "failures") if name in there}
     rows = tables["methods"].to_dicts() if "methods" in tables else []

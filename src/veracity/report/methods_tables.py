@@ -5,7 +5,7 @@ from __future__ import annotations
 from veracity.core.estimate import Estimate
 from veracity.metrics.wording import percent, points
 from veracity.report.methods_contents import KEPT, LEVEL, MethodsContents
-from veracity.report.page import duration
+from veracity.report.run_page import duration
 from veracity.report.tables import Table
 
 FACTS = {"right": "right facts a text", "wrong": "wrong facts a text"}

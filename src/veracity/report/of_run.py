@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from veracity.core.errors import StoreError
+from veracity.report.stored import stored_run
 from veracity.store.run import RunFolder
 
 if TYPE_CHECKING:
@@ -21,8 +21,7 @@ def experiment_name(run_folder: Path) -> str:
 
 def write_report(run_folder: Path) -> Path:
     """Write `report.html` and `figures/`; the page's path. StoreError if there is no such folder or it is damaged."""
-    if not Path(run_folder).is_dir():
-        raise StoreError(f"{run_folder}: there is no such run folder; `veracity runs` lists those there are")
+    stored_run(run_folder)
     if experiment_name(run_folder) == "factuality":
         from veracity.report.factuality import write_factuality_report
 

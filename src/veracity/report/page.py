@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
-from markupsafe import Markup
 
 from veracity.metrics.checks import few_seeds
 from veracity.metrics.probe_rows import Probe
@@ -16,7 +14,8 @@ from veracity.report.contents import Contents, read_contents
 from veracity.report.examples import examples
 from veracity.report.figures import acquisition_figure, forgetting_figure, loss_figure, update_figure
 from veracity.report.headline import headline
-from veracity.report.style import inline_svg, save
+from veracity.report.pictures import Picture, picture
+from veracity.report.run_page import duration
 from veracity.report.tables import (
     Table,
     category_table,
@@ -32,16 +31,6 @@ from veracity.report.templating import page_templates
 from veracity.store.atomic import atomic_write_text
 
 TEMPLATE = "gv_gap.v1.html.j2"
-
-
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """A figure in the page."""
-
-    name: str
-    svg: Markup
-    title: str
-    caption: str
 
 
 def write_report(run_folder: Path) -> Path:
@@ -98,12 +87,7 @@ def _pictures(contents: Contents, probe: Probe, folder: Path) -> list[Picture]:
         found.append(("forgetting", forgetting_figure(curves, _retentions(contents, probe), probe)))
     if contents.losses is not None and contents.losses.height:
         found.append(("loss", loss_figure(contents.losses)))
-    pictures = []
-    for name, figure in found:
-        title, caption = CAPTIONS[name]
-        svg = inline_svg(save(figure, folder, name), f"{title}. {caption}", name)
-        pictures.append(Picture(name, Markup(svg), title, caption))
-    return pictures
+    return [picture(figure, folder, name, *CAPTIONS[name]) for name, figure in found]
 
 
 def _retentions(contents: Contents, probe: Probe) -> list[Retention]:
@@ -140,16 +124,6 @@ def _settings(contents: Contents) -> dict[str, Any]:
         "failures": None if failures is None else failures.height,
         "failure_rows": [] if failures is None else failures.head(10).to_dicts(),
     }
-
-
-def duration(seconds: float) -> str:
-    """`45 s`, `3 min 20 s`, `2 h 5 min`."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
 CAPTIONS = {

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import yaml
-from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from veracity.metrics.simplefact import Proof, rates
 from veracity.metrics.wording import percent, points
 from veracity.report.break_even_figure import break_even_figure
-from veracity.report.page import Picture, duration
+from veracity.report.pictures import Picture, picture
+from veracity.report.run_page import RunPage
 from veracity.report.simplefact_contents import SimpleFactContents, read_simplefact
 from veracity.report.simplefact_figures import classes_figure, frontier_figure, outcomes_figure, training_figure
 from veracity.report.simplefact_tables import (
@@ -25,12 +23,15 @@ from veracity.report.simplefact_tables import (
     flow_table,
     prompt_table,
 )
-from veracity.report.style import inline_svg, save
-from veracity.report.templating import page_templates
 from veracity.report.trained_table import with_trained
-from veracity.store.atomic import atomic_write_text
 
-TEMPLATE = "simplefact.v1.html.j2"
+INTRO = (
+    "A model answers each question many times. Where somebody of the group is right, right answers are rewarded "
+    "(“fact”); where nobody is, declining is (“caution”). It is trained (GRPO) by either, by “both”, and by the one "
+    "after the other (“sequential”), each time from the same start: the model taught to decline now and then, because "
+    "a group in which nobody declines, or nobody attempts, teaches nothing."
+)
+LEFT_OUT = "Models of several seeds count as dependent, too. Answers that could not be graded are in no share."
 
 
 def write_simplefact_report(run_folder: Path) -> Path:
@@ -40,27 +41,25 @@ def write_simplefact_report(run_folder: Path) -> Path:
     table in it is damaged.
     """
     contents = read_simplefact(Path(run_folder))
-    path = Path(run_folder) / "report.html"
-    atomic_write_text(path, render(contents, Path(run_folder) / "figures"))
-    return path
-
-
-def render(contents: SimpleFactContents, figures: Path) -> str:
-    """The page as text; the figures are written to `figures`, a folder in that of the run."""
     proof = contents.proof
     main = [change_table(contents, "drawn"), change_table(contents, "greedy"), beyond_table(contents)] if proof else []
-    more = [class_table(contents), flow_table(contents), prompt_table(contents)] if proof else []
     main += [break_even_table(contents)] if contents.movements else []
-    shown = {
-        "name": contents.name,
-        "headline": headline(contents),
-        "asked": asked(contents),
-        "tables": main,
-        "details": with_trained([*more, estimate_table(contents.estimates)], figures.parent),
-        "pictures": list(_pictures(contents, figures)) if proof else [],
-        "checks": contents.checks,
-    }
-    return page_templates().get_template(TEMPLATE).render(shown | _surroundings(contents))
+    more = [class_table(contents), flow_table(contents), prompt_table(contents)] if proof else []
+    page = RunPage(
+        kind="SimpleFact",
+        name=contents.name,
+        headline=headline(contents),
+        intro=[text for text in (INTRO, asked(contents), LEFT_OUT) if text],
+        pictures=list(_pictures(contents, Path(run_folder) / "figures")) if proof else [],
+        tables=main,
+        checks=contents.checks,
+        question="Does it do what it should?",
+        rules="",
+        details=with_trained([*more, estimate_table(contents.estimates)], Path(run_folder)),
+        manifest=contents.manifest,
+        failures=contents.tables.get("failures"),
+    )
+    return page.write(Path(run_folder))
 
 
 def headline(contents: SimpleFactContents) -> str:
@@ -96,9 +95,7 @@ def asked(contents: SimpleFactContents) -> str:
 
 def _pictures(contents: SimpleFactContents, folder: Path) -> Iterator[Picture]:
     for name, figure in _figures(contents):
-        title, caption = CAPTIONS[name]
-        svg = inline_svg(save(figure, folder, name), f"{title}. {caption}", name)
-        yield Picture(name, Markup(svg), title, caption)
+        yield picture(figure, folder, name, *CAPTIONS[name])
 
 
 def _figures(contents: SimpleFactContents) -> Iterator[tuple[str, Figure]]:
@@ -112,24 +109,6 @@ def _figures(contents: SimpleFactContents) -> Iterator[tuple[str, Figure]]:
         yield "break_even", break_even_figure(contents.movements, contents.group_size, contents.payoffs)
     if "steps" in contents.tables and contents.tables["steps"].height:
         yield "training", training_figure(contents.tables["steps"])
-
-
-def _surroundings(contents: SimpleFactContents) -> dict[str, Any]:
-    """The manifest in words; empty parts where it has none."""
-    manifest = contents.manifest
-    seconds, failures = manifest.get("wall_s"), contents.tables.get("failures")
-    return {
-        "finished": bool(manifest),
-        "recipe": yaml.safe_dump(dict(contents.recipe), sort_keys=False, allow_unicode=True).strip(),
-        "packages": dict(manifest.get("packages") or {}),
-        "models": dict(manifest.get("models") or {}),
-        "machine": dict(manifest.get("machine") or {}),
-        "timings": dict(manifest.get("timings_s") or {}),
-        "written": str(manifest.get("written") or "")[:16].replace("T", " "),
-        "duration": None if seconds is None else duration(float(seconds)),
-        "failures": [] if failures is None else failures.head(10).to_dicts(),
-        "failed": 0 if failures is None else failures.height,
-    }
 
 
 CAPTIONS = {

@@ -10,15 +10,14 @@ from typing import Any
 
 import polars as pl
 
-from veracity.core.errors import StoreError
 from veracity.core.estimate import Estimate
 from veracity.metrics.arm_effects import pooled_seeds
 from veracity.metrics.break_even import Movement, Payoffs, movements
 from veracity.metrics.checks import Check
 from veracity.metrics.decomposition import FiveWay
 from veracity.metrics.simplefact import WAYS, Proof, checks, classes_of
+from veracity.report.stored import stored_run
 from veracity.rewards import open_reward
-from veracity.store.run import RunFolder
 
 
 @dataclass(frozen=True)
@@ -81,9 +80,7 @@ class SimpleFactContents:
 
 def read_simplefact(run_folder: Path) -> SimpleFactContents:
     """Read a run folder, finished or not. Raises StoreError if it does not exist or a table is damaged."""
-    if not run_folder.is_dir():
-        raise StoreError(f"{run_folder}: there is no such run folder; `veracity runs` lists those there are")
-    folder = RunFolder(run_folder)
+    folder = stored_run(run_folder)
     tables = {name: folder.read_table(name) for name in folder.tables() if not name.startswith("failures.")}
     return SimpleFactContents(run_folder.resolve().name, tables, folder.estimates(), folder.manifest() or {})
 

@@ -8,17 +8,15 @@ from typing import TYPE_CHECKING
 from veracity.metrics.checks import few_seeds
 from veracity.report.contents import read_contents
 from veracity.report.headline import headline
+from veracity.report.printing import print_checks, print_headline
 from veracity.report.tables import main_table, moments
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-_MARKS = {True: ("✓ pass", "green"), False: ("✗ fail", "red"), None: ("– not measured", "bright_black")}
-
 
 def print_summary(run_folder: Path, console: Console) -> None:
     """Print the run in short. Raises StoreError as `read_contents` does."""
-    from rich.padding import Padding
     from rich.table import Table
     from rich.text import Text
 
@@ -27,7 +25,7 @@ def print_summary(run_folder: Path, console: Console) -> None:
         console.print(f"{contents.name} has no probes yet, so there is nothing to conclude from it.", markup=False)
         return
     scored, probe = contents.scored, contents.recognised_by
-    console.print(Padding(Text(headline(scored, probe), style="bold"), (1, 0)))
+    print_headline(headline(scored, probe), console)
     main = main_table(scored, probe, moments(scored, probe))
     table = Table(box=None, header_style="bright_black", pad_edge=False, padding=(0, 2, 0, 0))
     for head in main.header:
@@ -36,11 +34,6 @@ def print_summary(run_folder: Path, console: Console) -> None:
         table.add_row(*[Text(cell.split(" [")[0]) for cell in row])
     console.print(table)
     console.print(f"{main.note} The intervals of this table are in the report.", style="bright_black")
-    listed = Table.grid(padding=(0, 2, 0, 0))
-    listed.add_column(no_wrap=True)
-    for check in contents.checks:
-        word, colour = _MARKS[check.passed]
-        listed.add_row(Text(word, style=f"bold {colour}"), Text.assemble((check.name, "bold"), "\n", check.sentence))
-    console.print(Padding(listed, (1, 0)))
+    print_checks(contents.checks, console)
     if contents.checks and (caution := few_seeds(scored)):
         console.print(caution, style="bright_black")

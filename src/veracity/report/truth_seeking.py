@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
-from markupsafe import Markup
 
 from veracity.judging.qualitative import same_family
-from veracity.report.page import Picture
-from veracity.report.style import inline_svg, save
+from veracity.report.pictures import Picture, picture
+from veracity.report.printing import print_headline, print_nothing, print_table, print_warning
+from veracity.report.run_page import RunPage
 from veracity.report.tables import Table
-from veracity.report.training_page import TrainingPage
 from veracity.report.truth_seeking_contents import TruthSeekingContents, read_truth_seeking
 from veracity.report.truth_seeking_figures import figures_of
 
@@ -51,7 +50,7 @@ def write_truth_seeking_report(run_folder: Path) -> Path:
     in it is damaged.
     """
     contents = read_truth_seeking(Path(run_folder))
-    page = TrainingPage(
+    page = RunPage(
         kind="Truth-seeking",
         name=contents.name,
         headline=headline(contents),
@@ -67,24 +66,15 @@ def write_truth_seeking_report(run_folder: Path) -> Path:
 
 def print_truth_seeking_summary(run_folder: Path, console: Console) -> None:
     """Print the run in short. Raises StoreError as `write_truth_seeking_report` does."""
-    from rich.table import Table as Grid
-    from rich.text import Text
-
     contents = read_truth_seeking(Path(run_folder))
     if contents.scores is None:
-        console.print(f"{contents.name} has no numbers yet, so there is nothing to conclude from it.", markup=False)
+        print_nothing(contents.name, console)
         return
-    console.print(Text(headline(contents), style="bold"))
+    print_headline(headline(contents), console)
     for warning in (*_fewer(contents), *unread(contents), *kin(contents)):
-        console.print(Text(warning, style="yellow"))
+        print_warning(warning, console)
     for table in tables_of(contents):
-        grid = Grid(box=None, header_style="bright_black", pad_edge=False, padding=(0, 2, 0, 0))
-        for number, head in enumerate(table.header):
-            grid.add_column(head, justify="right" if number > 1 else "left")
-        for row in table.rows:
-            grid.add_row(*[Text(cell) for cell in row])
-        console.print(Text(f"\n{table.title}", style="bold"))
-        console.print(grid)
+        print_table(table, console)
 
 
 def headline(contents: TruthSeekingContents) -> str:
@@ -274,9 +264,7 @@ def _details(contents: TruthSeekingContents) -> Iterator[Table]:
 
 def _pictures(contents: TruthSeekingContents, folder: Path) -> Iterator[Picture]:
     for name, figure in figures_of(contents):
-        title, caption = CAPTIONS[name]
-        svg = inline_svg(save(figure, folder, name), f"{title}. {caption}", name)
-        yield Picture(name, Markup(svg), title, caption)
+        yield picture(figure, folder, name, *CAPTIONS[name])
 
 
 CAPTIONS = {

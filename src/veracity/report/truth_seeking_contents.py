@@ -10,10 +10,9 @@ from typing import Any
 
 import polars as pl
 
-from veracity.core.errors import StoreError
 from veracity.core.estimate import Estimate
 from veracity.metrics.belief_paths import BeliefChoice, BeliefPath, belief_paths
-from veracity.store.run import RunFolder
+from veracity.report.stored import stored_run
 
 TABLES = ("trajectories", "beliefs", "metric_rows", "scores", "panel", "qualitative_checks", "failures")
 SHOWN = 8
@@ -91,9 +90,7 @@ class TruthSeekingContents:
 
 def read_truth_seeking(run_folder: Path) -> TruthSeekingContents:
     """Read a run folder, finished or not. Raises StoreError if it does not exist or a table is damaged."""
-    if not run_folder.is_dir():
-        raise StoreError(f"{run_folder}: there is no such run folder; `veracity runs` lists those there are")
-    folder = RunFolder(run_folder)
+    folder = stored_run(run_folder)
     stored = set(folder.tables())
     tables = {name: folder.read_table(name) for name in TABLES if name in stored}
     return TruthSeekingContents(run_folder.resolve().name, tables, folder.estimates(), folder.manifest() or {})

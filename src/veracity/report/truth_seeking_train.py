@@ -9,16 +9,14 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
-from markupsafe import Markup
 
-from veracity.core.errors import StoreError
 from veracity.core.estimate import Estimate
-from veracity.report.page import Picture
-from veracity.report.style import inline_svg, save
+from veracity.report.pictures import Picture, picture
+from veracity.report.printing import print_headline, print_table, print_warning
+from veracity.report.run_page import RunPage
+from veracity.report.stored import stored_run
 from veracity.report.tables import Table
 from veracity.report.trained_table import with_trained
-from veracity.report.training_page import TrainingPage
-from veracity.report.training_terminal import print_headline, print_table
 from veracity.report.truth_seeking_train_figure import change_figure
 from veracity.store.run import RunFolder
 
@@ -67,11 +65,12 @@ def write_truth_train_report(run_folder: Path) -> Path:
     contents = _read(run_folder)
     path = contents.folder.path
     answers = contents.tables.get("test.answers")
-    page = TrainingPage(
+    page = RunPage(
         kind="Training on truth-seeking",
         name=path.resolve().name,
         headline=headline(contents),
-        intro=[*intro(contents), *(f"Warning: {one}" for one in warnings(contents))],
+        intro=list(intro(contents)),
+        warnings=[f"Warning: {one}" for one in warnings(contents)],
         pictures=_pictures(contents),
         tables=tables_of(contents),
         details=with_trained([] if answers is None else [status_table(answers)], path),
@@ -88,7 +87,7 @@ def print_truth_train_summary(run_folder: Path, console: Console) -> None:
     for table in tables_of(contents):
         print_table(table, console)
     for warning in warnings(contents):
-        console.print(f"Warning: {warning}", markup=False, style="yellow", soft_wrap=True)
+        print_warning(warning, console)
 
 
 def headline(contents: TrainContents) -> str:
@@ -218,8 +217,7 @@ def _pictures(contents: TrainContents) -> list[Picture]:
     panels = {"reward": contents.changes("reward"), contents.metric: contents.changes("measured")}
     if not (shown := {name: changes for name, changes in panels.items() if changes}):
         return []
-    svg = save(change_figure(shown), contents.folder.path / "figures", "change")
-    return [Picture("change", Markup(inline_svg(svg, f"{TITLE}. {CAPTION}", "change")), TITLE, CAPTION)]
+    return [picture(change_figure(shown), contents.folder.path / "figures", "change", TITLE, CAPTION)]
 
 
 def _arms(contents: TrainContents) -> list[str]:
@@ -231,9 +229,7 @@ def _cell(estimate: Estimate | None, form: str = ".3f") -> str:
 
 
 def _read(run_folder: Path) -> TrainContents:
-    if not Path(run_folder).is_dir():
-        raise StoreError(f"{run_folder}: there is no such run folder; `veracity runs` lists those there are")
-    folder = RunFolder(run_folder)
+    folder = stored_run(run_folder)
     wanted = {"test.answers", "train.samples", "failures"} & set(folder.tables())
     tables = {name: folder.read_table(name) for name in wanted}
     return TrainContents(folder, folder.estimates(), tables, folder.manifest() or {})

@@ -1,9 +1,9 @@
-"""The page of any experiment that trains: headline, figures, tables and checks, as its own module made them."""
+"""The page of a run: headline, figures, tables and checks of any experiment, in one order."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -11,16 +11,16 @@ import polars as pl
 import yaml
 
 from veracity.metrics.checks import Check
-from veracity.report.page import Picture, duration
+from veracity.report.pictures import Picture
 from veracity.report.tables import Table
 from veracity.report.templating import page_templates
 from veracity.store.atomic import atomic_write_text
 
-TEMPLATE = "training.v1.html.j2"
+TEMPLATE = "run.v1.html.j2"
 
 
 @dataclass(frozen=True)
-class TrainingPage:
+class RunPage:
     """What is shown, in order."""
 
     kind: str
@@ -29,31 +29,35 @@ class TrainingPage:
     headline: str
     """Empty where nothing was evaluated yet."""
     intro: Sequence[str]
-    """Paragraphs: what was done."""
+    """Paragraphs: what was done, and what was left out."""
+    warnings: Sequence[str] = ()
+    """What makes the headline doubtful: stands under it."""
     pictures: Sequence[Picture] = ()
     tables: Sequence[Table] = ()
     checks: Sequence[Check] = ()
+    question: str = "Did it work?"
+    """What the checks answer."""
+    rules: str = "By rules that the settings declare before the run."
+    """What the checks go by; may be empty."""
     details: Sequence[Table] = ()
     """Tables that are folded away."""
     manifest: Mapping[str, Any] = field(default_factory=dict)
     failures: pl.DataFrame | None = None
 
-    def render(self) -> str:
-        """The page as text."""
-        names = ("kind", "name", "headline", "intro", "pictures", "tables", "checks", "details")
-        shown = {name: getattr(self, name) for name in names}
-        return page_templates().get_template(TEMPLATE).render(shown | self._settings())
+    def write(self, run_folder: Path, template: str = TEMPLATE, **more: Any) -> Path:
+        """Write `report.html` into the run folder, and give back its path.
 
-    def write(self, run_folder: Path) -> Path:
-        """Write `report.html` into the run folder, and give back its path."""
+        `more` is what a template that extends the usual one shows besides.
+        """
+        shown = {own.name: getattr(self, own.name) for own in fields(self) if own.name not in ("manifest", "failures")}
         path = run_folder / "report.html"
-        atomic_write_text(path, self.render())
+        atomic_write_text(path, page_templates().get_template(template).render(shown | self._settings() | more))
         return path
 
     def _settings(self) -> dict[str, Any]:
         """The manifest in words; empty parts where it has none."""
         recipe, seconds = self.manifest.get("recipe"), self.manifest.get("wall_s")
-        parts = ("packages", "seeds", "names", "models", "hashes", "machine", "requests")
+        parts = ("packages", "seeds", "names", "models", "hashes", "machine", "requests", "timings_s")
         return {
             **{part: dict(self.manifest.get(part) or {}) for part in parts},
             "finished": bool(self.manifest),
@@ -64,3 +68,13 @@ class TrainingPage:
             "failures": 0 if self.failures is None else self.failures.height,
             "failure_rows": [] if self.failures is None else self.failures.head(10).to_dicts(),
         }
+
+
+def duration(seconds: float) -> str:
+    """`45 s`, `3 min 20 s`, `2 h 5 min`."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
