@@ -22,7 +22,7 @@ from veracity.experiments.running import run_recipe
 from veracity.experiments.truth_seeking.settings import TruthSeekingSettings
 from veracity.experiments.truth_seeking_train.experiment import answers
 from veracity.experiments.truth_seeking_train.lessons import after_examples
-from veracity.experiments.truth_seeking_train.measured import measuring, metric_estimates
+from veracity.experiments.truth_seeking_train.measured import measured, measuring, metric_estimates
 from veracity.experiments.truth_seeking_train.plan import truth_train_outlook
 from veracity.experiments.truth_seeking_train.settings import TruthTrainSettings
 from veracity.experiments.truth_seeking_train.source import (
@@ -237,6 +237,21 @@ def test_grades_are_kept_under_the_truth_that_they_were_given_by() -> None:
     problem = open_domain(DICE).problems(1, "test")[0]
     turned = replace(problem, correct=1 - (problem.correct or 0))
     keys = [Noting().key([one]) for one in (problem, problem, turned)]
+    assert keys[0] == keys[1] != keys[2]
+
+
+def test_what_a_grader_in_a_file_says_is_kept_under_its_code(own: Path, tmp_path: Path) -> None:
+    """The settings name the file, and not what is in it."""
+    file, given, keys = tmp_path / "long.py", settings(own), []
+    measured_by = open_source(given.source).measured
+    changed = {"eval": measured_by.eval.model_dump() | {"metrics": ["grader"], "split": "test", "n": 2}}
+    changed["grader"] = {"spec": f"python?file={file}"}
+    how = TruthSeekingSettings.model_validate(measured_by.model_dump() | changed)
+    for source in ("1", "1", "2"):
+        file.write_text(f"def grade(sample, item):\n    return {source}\n")
+        desk = Noting()
+        measured(desk, how, "grader.python", {})  # type: ignore[arg-type]
+        keys.append(content_hash(desk.inputs))
     assert keys[0] == keys[1] != keys[2]
 
 

@@ -10,10 +10,12 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from veracity.core.estimate import Estimate
+from veracity.domains import open_domain
 from veracity.experiments.desk import Desk, Policy
 from veracity.experiments.truth_seeking.settings import TruthSeekingSettings
 from veracity.experiments.truth_seeking_train.settings import SourceSettings, TruthTrainSettings
 from veracity.experiments.truth_seeking_train.source import Material
+from veracity.judging.graders import named_grader
 
 if TYPE_CHECKING:
     import polars as pl
@@ -38,10 +40,16 @@ def measuring(settings: TruthTrainSettings, source: SourceSettings, material: Ma
 
 
 def measured(desk: Desk, how: TruthSeekingSettings, metric: str, models: Mapping[str, Policy]) -> pl.DataFrame:
-    """Stage `measured`: every model's rows of one metric; what they rest on is stored beside it."""
+    """Stage `measured`: every model's rows of one metric; what they rest on is stored beside it.
+
+    Other truths, or other code of a grader, are measured anew, as other models are.
+    """
     import polars as pl
 
-    inputs = [how.model_dump(mode="json"), metric, {name: policy.key for name, policy in models.items()}]
+    asked = how.eval
+    problems = [open_domain(spec).problems(asked.n, asked.split, how.seed) for spec in asked.domains]
+    grader = named_grader(how.grader.spec).to_openai_spec() if "grader" in asked.metrics else None
+    inputs = [how.model_dump(mode="json"), metric, {n: p.key for n, p in models.items()}, problems, grader]
     return desk.store("measured", inputs, lambda: _measure(desk, how, models).filter(pl.col("metric") == metric))
 
 
