@@ -24,7 +24,7 @@ from veracity.experiments.coherent_labels.asking import Labelled, drawn, likelie
 from veracity.experiments.coherent_labels.experiment import prepare_coherent_labels
 from veracity.experiments.coherent_labels.micro import tokenizer_of
 from veracity.experiments.coherent_labels.rows import LABELS, label_rows
-from veracity.experiments.coherent_labels.scores import agreement, aligned, chance, up_to_flip
+from veracity.experiments.coherent_labels.scores import agreement, aligned, chance, dealt, up_to_flip
 from veracity.experiments.coherent_labels.settings import CoherentLabelsSettings, longer_share
 from veracity.experiments.coherent_labels.statements import exclusive, statements_of
 from veracity.experiments.running import run_recipe
@@ -99,17 +99,53 @@ def test_accuracy_up_to_the_flip_by_hand() -> None:
     """
     same = np.array([[0.0, 0.0, 1.0, 0.0], [1.0, 1.0, 1.0, 1.0]])
     assert aligned(same).mean(axis=1).tolist() == [0.75, 1.0]
-    estimate = up_to_flip(same, ["a", "a", "b", "b"], 0)
+    half = np.full_like(same, 0.5)
+    estimate = up_to_flip(same, half, ["a", "a", "b", "b"], 0)
     assert estimate.value == 0.875 and estimate.clusters == 2
-    assert chance(same, ["a", "a", "b", "b"], 0) == pytest.approx(0.75, abs=0.01)
-    assert up_to_flip(1 - same, ["a", "a", "b", "b"], 0) == estimate  # words exchanged: the same
+    assert chance(same, half, ["a", "a", "b", "b"], 0) == pytest.approx(0.75, abs=0.01)
+    assert up_to_flip(1 - same, half, ["a", "a", "b", "b"], 0) == estimate  # words exchanged: the same
 
 
 def test_chance_with_many_problems() -> None:
     """n problems, right or wrong as a whole: ½ + E|mean of n signs| / 2 ≈ ½ + √(2 / (π n)) / 2 = .5399 for n = 100."""
     same = np.repeat(np.ones(100), 2)[None, :]
-    told = chance(same, [i // 2 for i in range(200)], 0)
+    told = chance(same, np.full_like(same, 0.5), [i // 2 for i in range(200)], 0)
     assert told == pytest.approx(0.5 + math.sqrt(2 / (math.pi * 100)) / 2, abs=0.003)
+
+
+def test_labels_that_know_nothing_of_four_options_are_at_chance() -> None:
+    """All False: 3 of 4 right whatever is known. One of four at random: 5/8, as ¼ · 1 + ¾ · ½; tosses add a little."""
+    count, rng = 400, np.random.default_rng(0)
+    one = np.zeros((count, 4), dtype=bool)
+    one[np.arange(count), rng.integers(0, 4, count)] = True
+    for labels, by_chance in ((np.zeros_like(one), 0.75), (one, 0.625)):
+        rows = pl.DataFrame(
+            {
+                "seed": [0] * 4 * count,
+                "statement": range(4 * count),
+                "item": [str(i // 4) for i in range(4 * count)],
+                "truth": [i % 4 == 0 for i in range(4 * count)],
+                "label": labels.ravel(),
+            }
+        )
+        found = up_to_flip(agreement(rows, "truth"), dealt(rows, "truth"), rows["item"].to_list(), 0)
+        assert found.null == pytest.approx(by_chance, abs=0.01)
+        assert found.ci_low < by_chance < found.ci_high or found.value == found.null
+
+
+def test_what_is_dealt_out_anew_keeps_how_many_are_true() -> None:
+    """Two of three labels that are known are true, and one of their truths: 2/3 · 1/3 + 1/3 · 2/3 = 4/9."""
+    rows = pl.DataFrame(
+        {
+            "seed": [0] * 6,
+            "statement": range(6),
+            "item": list("aaaabb"),
+            "label": [True, True, False, None, True, False],
+            "truth": [True, False, False, True, False, True],
+        }
+    )
+    told = dealt(rows, "truth")[0]
+    assert told[:3] == pytest.approx([4 / 9] * 3) and np.isnan(told[3]) and told[4:].tolist() == [0.5, 0.5]
 
 
 def test_what_has_no_label_is_counted_and_is_no_wrong_label() -> None:

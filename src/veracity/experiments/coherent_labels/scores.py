@@ -3,7 +3,9 @@
 Coherence knows no word: labels and their exact opposite are equally predictable from themselves. So accuracy is told
 twice: as labels stand, and *up to the flip*, where each labelling of all statements is taken the way round that is
 nearer the truth. The latter is above one half by chance alone; how far is told beside it, as its null: what it would
-be if the labels of each problem were turned around by the toss of a coin.
+be if a coin said, problem by problem, whether its labels are nearer the truth than the same ones dealt out anew among
+its statements, or as much farther from it. Of two statements, one of which is called true, that is right or wrong; and
+who calls all of four answers false is right about three of them by chance alone.
 """
 
 from __future__ import annotations
@@ -31,28 +33,36 @@ def label_estimates(labels: pl.DataFrame, searches: pl.DataFrame, seed: int) -> 
     found: dict[str, Estimate] = {}
     for (model, method), rows in labels.group_by("model", "method", maintain_order=True):
         clusters = _first(rows)["cluster"].to_list()
-        truth, longer = agreement(rows, "truth"), agreement(rows, "longer")
         name = f"{model}, {method}"
-        found[f"{name}: accuracy"] = as_they_stand(truth, clusters, balanced=_balanced(rows))
-        found[f"{name}: accuracy up to the flip"] = up_to_flip(truth, clusters, seed)
-        found[f"{name}: {LONGEST}"] = up_to_flip(longer, clusters, seed)
-        if len(truth) > 1:
+        found |= _against_truth_and_length(name, rows, seed)
+        if rows["seed"].n_unique() > 1:
             found[f"{name}: agreement between seeds up to the flip"] = between_seeds(rows, clusters, seed)
         if (best := best_seed(searches, str(model))) is not None and method == "coherent":
-            own = agreement(rows.filter(pl.col("seed") == best), "truth")
-            found[f"{name}, best utility: accuracy"] = as_they_stand(own, clusters, balanced=_balanced(rows))
-            found[f"{name}, best utility: accuracy up to the flip"] = up_to_flip(own, clusters, seed)
-            length = agreement(rows.filter(pl.col("seed") == best), "longer")
-            found[f"{name}, best utility: {LONGEST}"] = up_to_flip(length, clusters, seed)
+            own = rows.filter(pl.col("seed") == best)
+            found |= _against_truth_and_length(f"{name}, best utility", own, seed)
     found |= gap_closed(labels, seed)
     return {name: estimate for name, estimate in found.items() if estimate.n}
 
 
+def _against_truth_and_length(name: str, rows: pl.DataFrame, seed: int) -> dict[str, Estimate]:
+    clusters = _first(rows)["cluster"].to_list()
+    truth, longer = agreement(rows, "truth"), agreement(rows, "longer")
+    return {
+        f"{name}: accuracy": as_they_stand(truth, clusters, balanced=_balanced(rows)),
+        f"{name}: accuracy up to the flip": up_to_flip(truth, dealt(rows, "truth"), clusters, seed),
+        f"{name}: {LONGEST}": up_to_flip(longer, dealt(rows, "longer"), clusters, seed),
+    }
+
+
 def agreement(rows: pl.DataFrame, with_: str) -> Floats:
     """(seeds, statements): 1 where a label is what the column says, 0 where not, NaN where either is unknown."""
-    table = rows.with_columns(same=(pl.col("label") == pl.col(with_)).cast(pl.Float64))
-    listed = [own["same"].to_list() for _, own in table.group_by("seed", maintain_order=True)]
-    return np.array(listed, dtype=float)
+    given, said = _by_seed(rows, "label"), _by_seed(rows, with_)
+    return 1 - np.abs(given - said)
+
+
+def dealt(rows: pl.DataFrame, with_: str) -> Floats:
+    """The same if the labels of each problem were dealt out anew among its statements: what is expected then."""
+    return _dealt(_by_seed(rows, "label"), _by_seed(rows, with_), _first(rows)["item"].to_list())
 
 
 def aligned(same: Floats) -> Floats:
@@ -66,33 +76,40 @@ def as_they_stand(same: Floats, clusters: Sequence[Hashable], *, balanced: bool 
     return _share(same, clusters, 0.5 if balanced else None)
 
 
-def up_to_flip(same: Floats, clusters: Sequence[Hashable], seed: int) -> Estimate:
-    """The same, each labelling the nearer way round, with what chance would give."""
-    return _share(aligned(same), clusters, chance(same, clusters, seed))
+def up_to_flip(same: Floats, expected: Floats, clusters: Sequence[Hashable], seed: int) -> Estimate:
+    """The same, each labelling the nearer way round, with what chance would give; `expected` as of `chance`."""
+    return _share(aligned(same), clusters, chance(same, expected, clusters, seed))
 
 
-def chance(same: Floats, clusters: Sequence[Hashable], seed: int) -> float | None:
-    """Mean of max(a, 1 − a) over tosses, a being the agreement if each cluster's labels were kept or turned around.
+def chance(same: Floats, expected: Floats, clusters: Sequence[Hashable], seed: int) -> float | None:
+    """Mean of max(a, 1 − a) over tosses, a being the agreement if a coin chose each cluster's side of `expected`.
 
     With n clusters of two statements that are right or wrong together, about ½ + 0.4 / √n.
+
+    Args:
+        same: (seeds, statements), as `agreement` has it.
+        expected: The same of labels dealt out anew within each problem, as `dealt` has it.
+        clusters: Source item of each statement; all its problems are tossed together.
+        seed: Of the tosses.
     """
     codes, count = cluster_codes(clusters, same.shape[1])
     signs = np.random.Generator(np.random.PCG64(derive_seed(seed, "tosses"))).choice([-1.0, 1.0], (TOSSES, count))
     found = []
-    for row in same:
+    for row, by_chance in zip(same, expected, strict=True):
         known = ~np.isnan(row)
         if known.any():
-            excess = np.bincount(codes[known], weights=2 * row[known] - 1, minlength=count)
-            found.append(float(np.mean(0.5 + np.abs(signs @ excess) / (2 * known.sum()))))
+            middle = float((2 * by_chance[known] - 1).sum())
+            beyond = np.bincount(codes[known], weights=2 * (row - by_chance)[known], minlength=count)
+            found.append(float(np.mean(0.5 + np.abs(middle + signs @ beyond) / (2 * known.sum()))))
     return float(np.mean(found)) if found else None
 
 
 def between_seeds(rows: pl.DataFrame, clusters: Sequence[Hashable], seed: int) -> Estimate:
     """Share of labels that two seeds give alike, each pair the nearer way round, over all pairs."""
-    given = rows.with_columns(given=pl.col("label").cast(pl.Float64))
-    labels = np.array([own["given"].to_list() for _, own in given.group_by("seed", maintain_order=True)], dtype=float)
-    pairs = [1 - np.abs(first - second) for first, second in combinations(labels, 2)]
-    return up_to_flip(np.array(pairs), clusters, seed)
+    items = _first(rows)["item"].to_list()
+    pairs = list(combinations(_by_seed(rows, "label"), 2))
+    first, second = (np.array(side) for side in zip(*pairs, strict=True))
+    return up_to_flip(1 - np.abs(first - second), _dealt(first, second, items), clusters, seed)
 
 
 def gap_closed(labels: pl.DataFrame, seed: int) -> dict[str, Estimate]:
@@ -131,6 +148,25 @@ def _share(same: Floats, clusters: Sequence[Hashable], null: float | None) -> Es
     known = ~np.isnan(shares)
     kept = [cluster for cluster, is_known in zip(clusters, known, strict=True) if is_known]
     return clustered_proportion(shares[known], kept, direction="higher", null=null)
+
+
+def _by_seed(rows: pl.DataFrame, column: str) -> Floats:
+    """(seeds, statements) of a true-or-false column, NaN where it says nothing."""
+    table = rows.with_columns(pl.col(column).cast(pl.Float64))
+    return np.array([own[column].to_list() for _, own in table.group_by("seed", maintain_order=True)], dtype=float)
+
+
+def _dealt(given: Floats, said: Floats, items: Sequence[str]) -> Floats:
+    """Expected agreement where each problem keeps how many of its labels are true: p q + (1 − p)(1 − q)."""
+    codes, count = cluster_codes(items, given.shape[1])
+    known = ~np.isnan(given + said)
+    sizes = np.array([np.bincount(codes, weights=row, minlength=count) for row in known])
+    p, q = (
+        np.array([np.bincount(codes, weights=row, minlength=count) for row in np.where(known, side, 0.0)])
+        / np.maximum(sizes, 1)
+        for side in (given, said)
+    )
+    return np.asarray(np.where(known, (p * q + (1 - p) * (1 - q))[:, codes], math.nan))
 
 
 def _by_statement(same: Floats) -> Floats:
