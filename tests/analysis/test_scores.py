@@ -50,6 +50,8 @@ def test_variants_of_a_metric_are_told_apart_only_where_there_are_several() -> N
     assert sorted(score_table([run_of(values)])["algorithm"]) == ["m@configur", "m@other on"]
     judged = [{"value": 1.0, "judge": "judge-one"}, {"value": 2.0, "judge": None}]
     assert sorted(score_table([run_of(judged)])["algorithm"]) == ["m@judge-on", "m@nobody"]
+    failed = {"value": None, "judge": None, "status": "request_failed"}
+    assert set(score_table([run_of([judged[0], failed])])["algorithm"]) == {"m"}
 
 
 def test_a_policy_is_called_by_its_arm_its_name_or_its_identity() -> None:

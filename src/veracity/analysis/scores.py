@@ -248,8 +248,11 @@ def _wording(run: RunTables) -> pl.DataFrame:
 
 
 def _algorithm(joined: pl.DataFrame) -> pl.Series:
-    """The metric, and what tells its variants apart where there are several."""
-    kinds = joined.group_by("metric").agg(pl.n_unique("config"), pl.n_unique("judge"))
+    """The metric, and what tells its variants apart where there are several.
+
+    A row without a value, as of a trajectory that could not be had, has no judge; that is no variant of the metric.
+    """
+    kinds = joined.group_by("metric").agg(pl.n_unique("config"), pl.col("judge").filter(pl.col("value").is_not_null()).n_unique())
     several = {metric: (config > 1, judge > 1) for metric, config, judge in kinds.iter_rows()}
     named = []
     for metric, config, judge in joined.select("metric", "config", "judge").iter_rows():
