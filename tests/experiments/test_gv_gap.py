@@ -245,7 +245,7 @@ def test_the_cost_counts_the_steps_that_training_takes(inputs):
 
 def test_a_stopwatch_gives_each_moment_to_the_innermost_activity(monkeypatch):
     now = [0.0]
-    monkeypatch.setattr("veracity.experiments.gv_gap_progress.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("veracity.experiments.gv_gap.progress.time.monotonic", lambda: now[0])
     watch = Stopwatch()
     now[0] = 1.0
     with watch.measure("training"):
