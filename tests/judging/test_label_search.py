@@ -11,7 +11,7 @@ from scripted_programs import run, scored, shown
 from veracity.core.errors import ConfigError
 from veracity.core.requests import Score
 from veracity.engine import Engine
-from veracity.judging.mutual_predictability.icm import LabelSearch, SearchSettings, search_labels, taken
+from veracity.judging.mutual_predictability.icm import LabelSearch, SearchSettings, _Search, search_labels, taken
 from veracity.models.resolve import open_model
 from veracity.world.tiny.facts import tiny_world
 
@@ -31,16 +31,27 @@ STATEMENTS = [f"s{i}" for i in range(6)]
 
 
 def test_the_utility_of_found_labels_by_hand() -> None:
-    """Six right labels of probability .9: α Σ log .9 = 50 · 6 · (−.10536) = −31.608, no pair inconsistent."""
-    settings = SearchSettings(start=6, steps=60)
-    found, _ = run(search_labels(STATEMENTS, settings), sure_of({"s0", "s2", "s4"}))
-    assert dict(found.labels) == {i: i % 2 == 0 for i in range(6)}
-    assert found.utility == pytest.approx(50 * 6 * math.log(0.9)) == pytest.approx(-31.608, abs=1e-3)
-    assert len(found.history) == 61 and found.history[-1] == found.utility
+    """Six right labels of probability .9: α · mean log .9 = 50 · (−.10536) = −5.268, their sum −31.608, no conflict."""
+    for predictability, utility in (("mean", -5.268), ("sum", -31.608)):
+        settings = SearchSettings(start=6, steps=60, predictability=predictability)  # type: ignore[arg-type]
+        found, _ = run(search_labels(STATEMENTS, settings), sure_of({"s0", "s2", "s4"}))
+        assert dict(found.labels) == {i: i % 2 == 0 for i in range(6)}
+        assert found.utility == pytest.approx(utility, abs=1e-3)
+        assert len(found.history) == 61 and found.history[-1] == found.utility
+
+
+def test_a_further_label_in_doubt_lowers_the_sum_and_not_the_mean() -> None:
+    """Of probability .6 each, a label costs 50 · log .6 = −25.5 in the sum: a cooled search takes none."""
+    labelled = {}
+    for predictability in ("mean", "sum"):
+        settings = SearchSettings(start=2, steps=60, predictability=predictability, first_temperature=1)  # type: ignore[arg-type]
+        found, _ = run(search_labels(STATEMENTS, settings), sure_of(set(), 0.6))
+        labelled[predictability] = len(found.labels)
+    assert labelled == {"mean": 6, "sum": 2}
 
 
 def test_an_inconsistent_pair_costs_one_and_is_mended_where_that_pays() -> None:
-    """Of s0 and s1 at most one can be true. At .5001 the model is indifferent: mending gains 1 and loses about .02."""
+    """Of s0 and s1 at most one can be true. At .5001 the model is indifferent: mending gains 1 and loses about .01."""
     settings = SearchSettings(start=2, steps=40, seed=3)
 
     def exclusive(i: int, first: bool, j: int, second: bool) -> bool:
@@ -50,7 +61,25 @@ def test_an_inconsistent_pair_costs_one_and_is_mended_where_that_pays() -> None:
     assert not (found.labels[0] and found.labels[1])
     sure, _ = run(search_labels(["s0", "s1"], settings, exclusive), sure_of({"s0", "s1"}, 0.99))
     assert sure.labels[0] and sure.labels[1]  # here the labels are worth more than the pair's point
-    assert sure.utility == pytest.approx(50 * 2 * math.log(0.99) - 1)
+    assert sure.utility == pytest.approx(50 * math.log(0.99) - 1)
+
+
+def test_a_pair_that_is_better_left_keeps_no_other_from_being_mended() -> None:
+    """s0 and s1 exclude one another, but both are sure; so do s2 and s3, of which the model thinks nothing."""
+
+    def exclusive(i: int, first: bool, j: int, second: bool) -> bool:
+        return {i, j} in ({0, 1}, {2, 3}) and first and second
+
+    def reply(request: Score) -> Any:
+        sure = shown(request).endswith(("s0", "s1"))
+        return sure_of({"s0", "s1"}, 0.999 if sure else 0.5)(request)
+
+    for seed in range(8):
+        search = _Search(STATEMENTS, SearchSettings(fixes=10, seed=seed), exclusive)
+        start = dict.fromkeys(range(4), True)
+        utility, _ = run(search.utility(start), reply)
+        (labels, _), _ = run(search.fixed(start, utility), reply)
+        assert labels[0] and labels[1] and not (labels[2] and labels[3])
 
 
 def test_annealing() -> None:

@@ -25,7 +25,7 @@ from veracity.experiments.coherent_labels.asking import Labelled, coherent, labe
 from veracity.experiments.coherent_labels.plan import plan_labels
 from veracity.experiments.coherent_labels.settings import CoherentLabelsSettings, longer_share
 from veracity.experiments.coherent_labels.statements import Statement, statements_of
-from veracity.experiments.desk import Desk, Policy
+from veracity.experiments.desk import Desk, Policy, prompts_used
 from veracity.experiments.factuality.bench import ledger_file, open_roles
 from veracity.experiments.registry import Prepared, experiment
 
@@ -135,7 +135,8 @@ def labels_stage(desk: Desk, settings: CoherentLabelsSettings, statements: Seque
     )
 
     inputs = settings.model_dump(mode="json", include={"search", "baselines", "rounds", "shown", "seed"})
-    key = [statements, {model: desk.identity(model) for model in settings.models}, inputs]
+    prompts = prompts_used(["mutual.label."])
+    key = [statements, {model: desk.identity(model) for model in settings.models}, inputs, prompts]
 
     @cache
     def ways() -> Ways:

@@ -32,24 +32,28 @@ def plan_labels(
     """
     known = drawn(statements, random_labels(len(statements), settings.seed), settings.shown, settings.seed)
     longest = max(range(len(statements)), key=lambda i: len(statements[i].text))
+    truths = any(one.truth is not None for one in statements)
     expected = []
     for model in settings.models:
         request = Score(model, prompt(statements, longest, known(longest)), WORDS[True])
         if model in backends:
             check(backends[model], request)
-        expected += [Expected(request, times=most, least=least) for least, most in _counts(settings, len(statements))]
+        counts = _counts(settings, len(statements), truths=truths)
+        expected += [Expected(request, times=most, least=least) for least, most in counts]
     made = {m: Unopened(m, FREE) for m in settings.models if longer_share(m) is not None}
     plan = plan_requests(expected, {**made, **backends}, items=len({one.item for one in statements}))
     return replace(plan, remarks=tuple(_remarks(settings, statements)))
 
 
-def _counts(settings: CoherentLabelsSettings, statements: int) -> Iterator[tuple[int, int]]:
+def _counts(settings: CoherentLabelsSettings, statements: int, *, truths: bool) -> Iterator[tuple[int, int]]:
     """Fewest and most requests of one model: of its searches, and of each baseline."""
     how, each = settings.search, 2 * statements
     start = min(how.start or statements, statements)
     most = 2 * start * (1 + MENDED * how.fixes) + how.steps * (2 + each * (1 + MENDED * how.fixes))
     yield 2 * start * len(how.seeds), (most + each * how.complete) * len(how.seeds)
     for method in settings.baselines:
+        if method == "gold_examples" and not truths:
+            continue
         rounds = 1 + settings.rounds if method == "bootstrapped" else 1
         yield each, each * rounds * (1 if method == "zero_shot" else len(how.seeds))
 

@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from veracity.core.config import Settings
 from veracity.experiments.factuality.settings import BudgetSettings
-from veracity.judging.mutual_predictability.icm import SearchSettings
+from veracity.judging.mutual_predictability.icm import Predictability, SearchSettings
 from veracity.models.spec import ModelSpec
 
 Baseline = Literal["zero_shot", "random_examples", "bootstrapped", "gold_examples"]
@@ -25,14 +25,18 @@ class LabelSearchSettings(Settings):
     )
     steps: int = Field(default=200, ge=1, description="Statements that are looked at, one after the other.")
     alpha: float = Field(default=50.0, gt=0, description="Weight of predictability against one inconsistent pair.")
+    predictability: Predictability = Field(
+        default="mean",
+        description="Of the labels' log-probabilities: `mean` as in the authors' code, to which α and temperatures "
+        "belong, or `sum` as the paper writes it, which each further label lowers.",
+    )
     first_temperature: float = Field(default=10.0, gt=0, description="T₀ of the annealing.")
     last_temperature: float = Field(default=0.01, gt=0, description="T_min of the annealing.")
     cooling: float = Field(default=0.99, ge=0, description="β of T = max(T_min, T₀ / (1 + β ln n)).")
     fixes: int = Field(default=2, ge=0, description="Inconsistent pairs that are mended after a change, at most.")
     complete: bool = Field(
         default=True,
-        description="Whether what the search leaves without a label is labelled from what it found; each label that is "
-        "added lowers a sum of log-probabilities, so a search that has cooled adds few.",
+        description="Whether what the search leaves without a label is labelled from what it found.",
     )
 
     def settings(self, seed: int, statements: int, shown: int, role: str) -> SearchSettings:
@@ -42,6 +46,7 @@ class LabelSearchSettings(Settings):
             start=self.start or statements,
             steps=self.steps,
             alpha=self.alpha,
+            predictability=self.predictability,
             first_temperature=self.first_temperature,
             last_temperature=self.last_temperature,
             cooling=self.cooling,

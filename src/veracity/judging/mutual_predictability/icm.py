@@ -1,9 +1,14 @@
 """Internal coherence maximisation: labels for statements, found by how well a model predicts each from the others.
 
-    U(D) = α · P(D) − I(D),  P(D) = Σ log p(yᵢ | xᵢ, D without i),  I(D) = number of inconsistent pairs
+    U(D) = α · P(D) − I(D),  P(D) = mean of log p(yᵢ | xᵢ, D without i),  I(D) = number of inconsistent pairs
 
-maximised by simulated annealing from K random labels (Wen et al., 2025, arXiv 2506.10139, algorithm 1). α, T₀, T_min
-and β are those of a reimplementation. Coherent labels need not be true: compare them with a known truth before use.
+maximised by simulated annealing from K random labels (Wen et al., 2025, arXiv 2506.10139, algorithms 1 and 2). The
+paper writes P as a sum. Then every further label lowers U, by tens where the model is in doubt, so that a search which
+has cooled adds none; and a pair that cannot hold weighs 1/α nats, which is nothing. The authors' code takes a mean, to
+which its α and temperatures belong (of log-odds; here of log-probabilities). The sum can be had.
+
+Statements are looked at with equal probability, the paper prefers those that exclude labelled ones. Coherent labels
+need not be true: compare them with a known truth before use.
 """
 
 from __future__ import annotations
@@ -13,6 +18,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations, product
 from random import Random
+from typing import Literal
 
 from veracity.core.errors import ConfigError
 from veracity.core.identity import derive_seed
@@ -23,6 +29,9 @@ Labels = Mapping[int, bool]
 """Index of a statement → whether it is called true; statements that are not in it have no label."""
 Inconsistent = Callable[[int, bool, int, bool], bool]
 """(i, label of i, j, label of j) → whether both cannot hold."""
+
+Predictability = Literal["mean", "sum"]
+"""Of the labels' log-probabilities, each given the others."""
 
 WORDS = {True: "True", False: "False"}
 
@@ -37,6 +46,7 @@ class SearchSettings:
     """Statements that begin with random labels."""
     steps: int = 200
     alpha: float = 50.0
+    predictability: Predictability = "mean"
     first_temperature: float = 10.0
     last_temperature: float = 0.01
     cooling: float = 0.99
@@ -92,7 +102,8 @@ class _Search:
         logits = yield from self.predicted(order, labels)
         signed = (logit if labels[i] else -logit for i, logit in zip(order, logits, strict=True))
         likelihood = -math.fsum(_softplus(-logit) for logit in signed)
-        return self.settings.alpha * likelihood - len(self.conflicts(labels))
+        share = max(1, len(labels)) if self.settings.predictability == "mean" else 1
+        return self.settings.alpha * likelihood / share - len(self.conflicts(labels))
 
     def conflicts(self, labels: Labels) -> list[tuple[int, int]]:
         """Pairs that cannot both hold."""
@@ -100,21 +111,21 @@ class _Search:
         return [(i, j) for i, j in pairs if self.inconsistent(i, labels[i], j, labels[j])]
 
     def fixed(self, labels: dict[int, bool], utility: float) -> Program[tuple[dict[int, bool], float]]:
-        """The labels, with inconsistent pairs set to what fits best, if that is better than leaving them."""
+        """The labels, with inconsistent pairs set to what fits best, if that is better than leaving them.
+
+        A pair that is better left does not keep others from being looked at.
+        """
         for _ in range(self.settings.fixes):
             conflicts = self.conflicts(labels)
             if not conflicts:
                 break
             i, j = self.rng.choice(conflicts)
-            best, most = labels, utility
+            before = labels
             for first, second in product((True, False), repeat=2):
                 if not self.inconsistent(i, first, j, second):
-                    tried = {**labels, i: first, j: second}
+                    tried = {**before, i: first, j: second}
                     value = yield from self.utility(tried)
-                    best, most = (tried, value) if value > most else (best, most)
-            if best is labels:
-                break
-            labels, utility = best, most
+                    labels, utility = (tried, value) if value > utility else (labels, utility)
         return labels, utility
 
     def _requests(self, wanted: int, labels: Labels) -> list[Score]:
