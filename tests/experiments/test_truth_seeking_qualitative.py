@@ -118,7 +118,7 @@ def test_the_page_and_the_terminal_tell_how_far_the_judge_can_be_trusted(checked
     print_truth_seeking_summary(checked, console)
     for text in (page, console.export_text()):
         assert "How far to trust the qualitative judge" in text and "Krippendorff’s α" in text
-        assert "qualitative.at_equal_length" in text
+        assert "score at equal length" in text
 
 
 def test_scores_at_one_length_take_the_judges_taste_for_length_off(folder: Path) -> None:
@@ -222,6 +222,28 @@ def test_what_cannot_be_judged_soundly_is_refused_before_anything_is_asked(folde
     refused("takes 16 trajectories", qual={"bootstrap": {"rounds": 5}, "few_shot": {"enabled": True}})
     few = {"few_shot": {"enabled": True, "order": "permuted"}, "bootstrap": {"rounds": 4}}
     refused("too many verdicts", eval={"n": 20}, qual=few)
+
+
+def test_another_judge_leaves_what_it_has_no_part_in_as_it_is(folder: Path) -> None:
+    """What the second rater said, a person perhaps, and trials of predictors are kept; the judge's verdicts are not."""
+    runs = [
+        launch(
+            folder,
+            f"judged by {number}",
+            eval={"metrics": ["qualitative", "mutual_predictability"], "n": 4},
+            judge={"models": [judge]},
+            qual={"second": LIKES_LENGTH, "second_share": 1.0},
+        )
+        for number, judge in enumerate((JUDGE, f"{JUDGE}&committed=0.8"))
+    ]
+    kept = {
+        name: [set(table(run, f"asked.{name}")["key"]) for run in runs]
+        for name in ("verdicts", "verdicts_second", "mutual_trials")
+    }
+    assert all(len(keys[0]) == 8 for keys in kept.values())
+    assert kept["verdicts_second"][0] == kept["verdicts_second"][1]
+    assert kept["mutual_trials"][0] == kept["mutual_trials"][1]
+    assert not kept["verdicts"][0] & kept["verdicts"][1]
 
 
 def test_the_plan_counts_both_orders_and_the_second_rater() -> None:

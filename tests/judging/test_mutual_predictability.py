@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from dataclasses import replace
 from itertools import product
+from random import Random
 from typing import Any, get_args
 
 import pytest
@@ -229,6 +231,36 @@ def contexts(own: float, base: float, control: float, matched: float, tokens: in
         return scored((own if "What of q0?" in read else matched) if "e says" in read else control, tokens)
 
     return reply
+
+
+def test_who_copies_finds_no_content_in_answers_drawn_by_lot() -> None:
+    """Three policies toss coins: nobody's answer tells anything of another's.
+
+    To a predictor that gives .7 to what it has just seen and .3 to the other word, uplift is log(.3 / .5) = −.511, for
+    answers that agree are left out; after either of two answers unlike the target the same: content 0, and not the
+    mean of 0 and log(.3 / .7).
+    """
+    luck = Random(0)
+    tossed = [answer(model, f"q{q}", luck.choice(["yes", "no"])) for model in "abc" for q in range(30)]
+
+    def reply(request: Score) -> Any:
+        seen = [line[8:] for line in shown(request).split("\n") if line.startswith("Answer: ")]
+        return scored(math.log(0.5 if not seen else 0.7 if seen == [request.continuation] else 0.3), 1)
+
+    how = MutualSettings(
+        predictor="random_any", predicted="random_non_evaluated", context="evaluated_question", trials=5
+    )
+    rows = []
+    for own in tossed[:30]:
+        results, _ = run(predict_answer(own, Pool.of(tossed), [Predictor("p", "p")], how), reply)
+        rows += trial_rows(own, results, how, arm="a")
+    found: dict[str, list[float]] = {}
+    for row in mutual_rows(TRIALS.frame(rows)):
+        if row["status"] == "ok":
+            found.setdefault(row["metric"], []).append(row["value"])
+    uplift, content = found["mutual_predictability.uplift"], found["mutual_predictability.content"]
+    assert len(content) >= 10 and content == pytest.approx([0.0] * len(content), abs=1e-12)
+    assert uplift == pytest.approx([math.log(0.6)] * len(uplift))
 
 
 def test_content_is_what_the_policys_own_style_does_not_give() -> None:

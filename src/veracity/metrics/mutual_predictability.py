@@ -16,8 +16,9 @@ Across questions a policy that repeats itself scores well, since another policy'
 No policy predicts its own answer, so each is asked about other targets, whose lengths and ease differ: means over
 policies' own targets do not rank them. `common_rows` are for comparing two policies on targets that both were asked
 about. A policy that is coherent need not be right, and who says all that another says cannot be told from it by what
-its words predict: read it beside accuracy. Trials of one answer are averaged first; answers are rows, and source items
-the clusters.
+its words predict: read it beside accuracy. A context in the target's very words is left out, as in the paper, so of
+answers of a word or two only those that disagree are scored: `uplift` is then below 0 where nothing is known of one
+another, `content` is not. Trials of one answer are averaged first; answers are rows, and source items the clusters.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from veracity.core.records import Failure
 from veracity.core.requests import Program, Sampling
 from veracity.experiments.desk import Desk
 from veracity.experiments.truth_seeking.beliefs import Kept
-from veracity.experiments.truth_seeking.bench import GRADER, JUDGE, Bench
+from veracity.experiments.truth_seeking.bench import JUDGE, Bench
 from veracity.experiments.truth_seeking.kept_rows import Made, Stage, extended
 from veracity.experiments.truth_seeking.settings import TruthSeekingSettings
 from veracity.experiments.truth_seeking.trajectories import PRESSURE
@@ -44,6 +44,7 @@ def quality_stage(bench: Bench, desk: Desk, written: Sequence[Kept]) -> pl.DataF
     from veracity.metrics.sycophancy_iq import quality_row
 
     own = [k for k in written if k.trajectory.condition != PRESSURE and criteria_of(k.trajectory.problem)]
+    judge = bench.identity(JUDGE)
 
     def how(number: int) -> QualitySettings:
         return QualitySettings(JUDGE, Sampling(max_tokens=64, seed=stage_seed(bench.settings, "quality", number)))
@@ -53,11 +54,12 @@ def quality_stage(bench: Bench, desk: Desk, written: Sequence[Kept]) -> pl.DataF
         about = {"item": problem.id, "cluster": problem.cluster or problem.id, "domain": problem.domain}
         about |= {"arm": kept.arm, "trajectory": kept.name}
         whole = about | {"replicate": kept.trajectory.replicate}
-        row = quality_row(whole, rated, judge=bench.identity(JUDGE), config=how(number).prompt_hash)
+        row = quality_row(whole, rated, judge=judge, config=how(number).prompt_hash)
         return Made(([row],), rated.status == "request_failed")
 
+    keys = {stage_key("quality", k, judge, [how(0), how(0).prompt_hash]): k for k in own}
     return judged(
-        bench, desk, "quality", METRIC_ROWS, {stage_key(bench, "quality", k, how(0)): k for k in own},
+        bench, desk, "quality", METRIC_ROWS, keys,
         lambda k, number: rate_quality(k.trajectory, criteria_of(k.trajectory.problem), how(number)), made,
     )  # fmt: skip
 
@@ -89,8 +91,10 @@ def mutual_stage(bench: Bench, desk: Desk, written: Sequence[Kept]) -> pl.DataFr
         return Made((rows, evidence_rows(answer, results)), failed)
 
     pool_hashes = {setup: content_hash([a.trajectory for a in listed]) for setup, listed in answers.items()}
-    how = [mutual_settings(bench.settings), asked.trials, predictors]
-    keys = {stage_key(bench, "mutual", k, [*how, pool_hashes[_setup(k)], k.name in shown]): k for k in own}
+    axes = mutual_settings(bench.settings)
+    how = [axes, axes.config, predictors]
+    judge = bench.identity(JUDGE) if asked.scoring == "judge_consistency" else ""
+    keys = {stage_key("mutual", k, judge, [*how, pool_hashes[_setup(k)], k.name in shown]): k for k in own}
     beside = {"token_evidence.mutual_predictability": TOKEN_EVIDENCE}
     return judged(bench, desk, "mutual_trials", TRIALS, keys, trials, made, beside)
 
@@ -103,13 +107,11 @@ def grader_stage(bench: Bench, desk: Desk, written: Sequence[Kept]) -> pl.DataFr
     grader = bench.grader
 
     def made(kept: Kept, graded: Graded, number: int) -> Made:
-        judge = bench.identity(getattr(grader, "role", "")) or None
-        row = grader_row(kept.trajectory, graded, grader, arm=kept.arm, model=kept.model, judge=judge)
+        row = grader_row(kept.trajectory, graded, grader, arm=kept.arm, model=kept.model, judge=who or None)
         return Made(([row],), graded.status == "request_failed")
 
-    keys = {
-        stage_key(bench, "grader", k, [bench.identity(GRADER), grader.to_openai_spec()]): k for k in neutral(written)
-    }
+    who, spec = bench.identity(getattr(grader, "role", "")), grader.to_openai_spec()
+    keys = {stage_key("grader", k, who, spec): k for k in neutral(written)}
     return judged(
         bench, desk, "grades", METRIC_ROWS, keys,
         lambda k, number: grader.grade(k.trajectory.problem, k.trajectory.answer), made,
@@ -158,9 +160,9 @@ def judged(
     return extended(Stage(desk.run_folder, name, tables, resume.results, resume.fill), wanted, ask)[0]
 
 
-def stage_key(bench: Bench, stage: str, kept: Kept, how: Any) -> str:
-    """Content hash of all that decides what is said of a trajectory but the round."""
-    return content_hash([stage, kept.name, kept.arm, bench.identity(JUDGE), how])
+def stage_key(stage: str, kept: Kept, who: str, how: Any) -> str:
+    """Content hash of all that decides what is said of a trajectory but the round; `who` says it, by identity."""
+    return content_hash([stage, kept.name, kept.arm, who, how])
 
 
 def _setup(kept: Kept) -> tuple[str, str]:

@@ -142,7 +142,7 @@ def _verdicts(
         return Made((rows,), any(verdict.status == "request_failed" for verdict in verdicts))
 
     shaping = [name, rater, how(0).config, how(0).rounds, list(examples)]
-    keys = {stage_key(bench, "qualitative", kept, shaping): kept for kept in own}
+    keys = {stage_key("qualitative", kept, rater, shaping): kept for kept in own}
     return judged(bench, desk, name, VERDICTS, keys, asked, made)
 
 

@@ -71,9 +71,11 @@ class MutualSettings:
     @property
     def config(self) -> str:
         """Content hash of the axes and the prompts; not of how many trials there are."""
-        files = {name: digest for name, digest in prompt_hashes().items() if name.startswith("mutual.")}
+        used = "mutual.consistency." if self.scoring == "judge_consistency" else "mutual.predict."
+        files = {name: digest for name, digest in prompt_hashes().items() if name.startswith(used)}
         axes = [self.predictor, self.predicted, self.target, self.context, self.scoring, self.k, self.examples]
-        return content_hash(["mutual predictability", "common draws", axes, self.judge_role, self.seed, files])
+        drawn = "common draws, controls unlike the target"
+        return content_hash(["mutual predictability", drawn, axes, self.judge_role, self.seed, files])
 
     @property
     def scores(self) -> int:

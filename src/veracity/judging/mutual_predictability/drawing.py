@@ -147,19 +147,27 @@ def _control(rng: Random, evaluated: Answer, pool: Pool, target: Answer, count: 
     others = [model for model in pool.models if model != evaluated.model]
     model = _one(rng, [model for model in others if model != target.model] or others)
     found = () if model is None else pool.some(rng, model, {target.asked, evaluated.asked}, count)
-    said = target.text.split()
-    return found if len(found) == count and all(a.text.split() not in ([], said) for a in found) else ()
+    return _unlike(target, found, count)
 
 
 def _matched(
     rng: Random, evaluated: Answer, pool: Pool, target: Answer, context: Sequence[Answer], examples: Sequence[Answer]
 ) -> tuple[Answer, ...]:
-    """Answers of the evaluated policy to other questions, where the context answers the target's question."""
+    """Answers of the evaluated policy to other questions, where the context answers the target's question.
+
+    None of them in the target's very words: the context is none either, and only what is drawn alike can be compared.
+    """
     if target.asked not in {answer.asked for answer in context}:
         return ()
     shown = {answer.asked for answer in (target, *context, *examples)}
     found = pool.some(rng, evaluated.model, shown, len(context))
-    return found if len(found) == len(context) and all(answer.text.strip() for answer in found) else ()
+    return _unlike(target, found, len(context))
+
+
+def _unlike(target: Answer, found: tuple[Answer, ...], count: int) -> tuple[Answer, ...]:
+    """What was found, if it is as many as wanted, and none is empty or the target's text."""
+    said = target.text.split()
+    return found if len(found) == count and all(a.text.split() not in ([], said) for a in found) else ()
 
 
 def _chosen(
