@@ -105,6 +105,12 @@ def test_a_run_that_fails_before_its_first_stage_leaves_no_folder(recipe: Path, 
     assert list((tmp_path / "runs").iterdir()) == []
 
 
+def test_a_run_stopped_in_its_first_stage_stays_listed(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt), Run.open(tmp_path / "runs" / "long"):
+        raise KeyboardInterrupt
+    assert [(row.name, row.state) for row in list_runs(tmp_path / "runs")] == [("long", "interrupted")]
+
+
 def test_a_run_is_found_by_name_and_by_path(recipe: Path, tmp_path: Path) -> None:
     folder = run_recipe(recipe, runs_folder=tmp_path / "runs", console=quiet())
     assert find_run("squares", tmp_path / "runs") == folder

@@ -265,13 +265,17 @@ class Run(RunFolder):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Note in the log what ended the block early; a folder in which no stage was stored is removed again."""
+        """Note in the log what ended the block early.
+
+        A folder in which no stage was stored is removed again after an error; what was stopped by Ctrl-C is to be
+        continued, and stays to be found.
+        """
         if isinstance(error, KeyboardInterrupt):
             self.log("interrupted")
         elif error is not None:
             self.log("failed", reason=f"{type(error).__name__}: {error}")
-        if error is not None and not self._holds_anything():
-            shutil.rmtree(self.path, ignore_errors=True)
+            if not self._holds_anything():
+                shutil.rmtree(self.path, ignore_errors=True)
         self.close()
 
     def _holds_anything(self) -> bool:
