@@ -25,11 +25,11 @@ FEW = {"seed": 0, "resamples": 100}
 HOW = QualitativeSettings()
 
 
-def table(judge: str = "j", **by_item: tuple[float | str, ...]):
+def table(judge: str = "j", domain: str = "d", **by_item: tuple[float | str, ...]):
     """Verdicts on one trajectory an item; a text is the status of one that failed. Criteria have half the score."""
     rows = []
     for item, scores in by_item.items():
-        problem = Problem(item, "d", "Why?")
+        problem = Problem(item, domain, "Why?")
         trajectory = Trajectory(problem, "direct", 0, problem.messages(), (Step("Because."),))
         said = [verdict(score, place) for place, score in enumerate(scores)]
         rows += verdict_rows(trajectory, "Because.", said, HOW, arm="a", model="m", judge=judge)
@@ -57,6 +57,14 @@ def test_the_noise_of_a_verdict() -> None:
     noise = verdict_noise(table(p=(0.4, 0.8), q=(0.1, 0.2, 0.3, "parse_failed"), r=(0.9,)), **FEW)
     assert noise.value == pytest.approx(math.sqrt(0.1 / 3)) and noise.n == 2
     assert verdict_noise(table(p=(0.4,)), **FEW).n == 0
+
+
+def test_sources_of_two_domains_are_not_one_by_their_name() -> None:
+    """Two domains that both call an item p: two sources, for each check."""
+    both = VERDICTS.frame([row for domain in "de" for row in table(domain=domain, p=(0.4, 0.8)).iter_rows(named=True)])
+    assert {check.check: check.estimate.clusters for check in qualitative_checks(both, both, both, **FEW)} == {
+        "readable": 2, "noise": 2, "swap": 2, "double_scoring": 2,
+    }  # fmt: skip
 
 
 def test_agreement_by_hand() -> None:

@@ -145,7 +145,7 @@ def verdict_noise(verdicts: pl.DataFrame, *, seed: int, resamples: int = 2000) -
         return np.asarray(np.sqrt(means[:, 0] / means[:, 1]))
 
     return bootstrap_statistic(
-        again.select("deviations", "freedom").to_numpy(), again["cluster"].to_list(), pooled,
+        again.select("deviations", "freedom").to_numpy(), _sources(again), pooled,
         seed=seed, resamples=resamples, direction="lower",
     )  # fmt: skip
 
@@ -154,7 +154,7 @@ def swap_test(verdicts: pl.DataFrame, swapped: pl.DataFrame, *, seed: int, resam
     """The swap test on trajectories that have verdicts in both orders; estimates of no rows without any."""
     both = _paired(verdicts, swapped, "overall")
     gap = (both["second"] - both["first"]).to_numpy()
-    clusters = both["cluster"].to_list()
+    clusters = _sources(both)
 
     def mean(values: Floats, direction: Direction, null: float | None) -> Estimate:
         return bootstrap_statistic(
@@ -211,7 +211,7 @@ def _double_scoring(verdicts: pl.DataFrame, second: pl.DataFrame, *, seed: int, 
     how = {"seed": seed, "resamples": resamples}
     for name in ("overall", *criteria_named(verdicts)):
         both = _paired(verdicts, second, name)
-        clusters = both["cluster"].to_list()
+        clusters = _sources(both)
         alpha = krippendorff_alpha(both.select("first", "second").rows(), clusters, **how)
         none = "no trajectory has a verdict of both"
         why = None if alpha.n else none if not both.height else "all scores are equal"
@@ -223,17 +223,21 @@ def _double_scoring(verdicts: pl.DataFrame, second: pl.DataFrame, *, seed: int, 
 
 def _readable(whose: str, verdicts: pl.DataFrame) -> Check:
     ok = verdicts["status"] == "ok"
-    share = clustered_proportion(ok.to_list(), verdicts["cluster"].to_list(), direction="higher")
+    share = clustered_proportion(ok.to_list(), _sources(verdicts), direction="higher")
     lost = verdicts.filter(~ok)["status"].value_counts(sort=True)
     said = ", ".join(f"{count} {status}" for status, count in lost.iter_rows())
     return Check("readable", "verdicts that could be read", whose, share, said or None)
 
 
+def _sources(rows: pl.DataFrame) -> list[str]:
+    """Source item of each row; domains name theirs each for itself."""
+    return rows.select(pl.col("domain") + "/" + pl.col("cluster")).to_series().to_list()
+
+
 def _paired(first: pl.DataFrame, second: pl.DataFrame, name: str) -> pl.DataFrame:
-    """Trajectories that both tables score, with the mean of each table's verdicts; `cluster` names the domain too."""
+    """Trajectories that both tables score, with the mean of each table's verdicts."""
     means = [_means(VERDICTS.check(table), name, column) for table, column in ((first, "first"), (second, "second"))]
-    both = means[0].join(means[1], on=TRAJECTORY, maintain_order="left")
-    return both.with_columns(cluster=pl.col("domain") + "/" + pl.col("cluster"))
+    return means[0].join(means[1], on=TRAJECTORY, maintain_order="left")
 
 
 def _means(verdicts: pl.DataFrame, name: str, column: str) -> pl.DataFrame:

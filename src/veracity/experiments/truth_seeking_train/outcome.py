@@ -13,6 +13,9 @@ from veracity.experiments.truth_seeking_train.settings import TruthTrainSettings
 if TYPE_CHECKING:
     import polars as pl
 
+UNKNOWN = ("request_failed", "grader_failed", "timed_out")
+"""States of a grade that are no word on the answer."""
+
 
 def conclude(
     desk: Desk,
@@ -44,7 +47,8 @@ def conclude(
 def estimates_of(answers: pl.DataFrame, seed: int) -> dict[str, Estimate]:
     """`<model>: reward`, of answers that have one; `readable`, the share that has; and `reward against start`, paired.
 
-    The last takes an answer without a grade for the worst that was given, so that silence cannot pass for progress.
+    The last takes an answer that has no grade for what it says, or does not say, for the worst that was given, so that
+    silence cannot pass for progress. Where asking or grading failed, nobody knows, and the answer is in no mean.
     """
     import polars as pl
 
@@ -54,7 +58,9 @@ def estimates_of(answers: pl.DataFrame, seed: int) -> dict[str, Estimate]:
 
     found: dict[str, Estimate] = {}
     worst = answers["reward"].min()
-    filled = answers.with_columns(pl.col("reward").fill_null(worst) if worst is not None else pl.col("reward"))
+    filled = answers.filter(~pl.col("status").is_in(UNKNOWN)).with_columns(
+        pl.col("reward").fill_null(pl.lit(worst, pl.Float64))
+    )
     means = filled.group_by("arm", "item", "cluster", maintain_order=True).agg(pl.col("reward").mean())
     start = means.filter(pl.col("arm") == "start")
     for arm in answers["arm"].unique(maintain_order=True).to_list():
