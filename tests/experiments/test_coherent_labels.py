@@ -212,7 +212,7 @@ def test_a_finished_run_asks_nothing_again_and_is_shown(run: Path, folder: Path)
     assert "up to the flip" in page and "<svg" in page and "Every search" in page
     shown = Console(file=io.StringIO(), width=160)
     print_summary(run, shown)
-    assert "coherent labels are true in" in shown.file.getvalue()  # type: ignore[attr-defined]
+    assert "coherent labels agree with the truth on" in shown.file.getvalue()  # type: ignore[attr-defined]
 
 
 def test_bad_input_is_refused_before_anything_is_asked() -> None:

@@ -117,7 +117,7 @@ def test_the_report_shows_what_was_measured(run: Path) -> None:
     page = (run / "report.html").read_text("utf-8")
     for name in ("beliefs", "updates", "reliability", "opinions", "panel"):
         assert (run / "figures" / f"{name}.png").exists() and f'id="{name}"' in page
-    assert "no movement" in page and "Excluded rows" in page
+    assert "no movement" in page and "Left out: 0 of" in page and "Brier loss at the end" in page
 
 
 def test_a_second_launch_asks_nothing_and_a_longer_one_only_what_is_new(

@@ -199,7 +199,7 @@ def test_the_whole_way_from_trajectories_to_tested_models(own: Path, tmp_path: P
     assert set(tables["measured"]["metric"]) == {BRIER} and tables["measured"].height == 3 * 4
     assert json.loads((run / "models" / "sft" / "lineage.json").read_text())["trainer"] == "sft"
     page = (run / "report.html").read_text("utf-8")
-    assert "What was learnt from" in page and f"ranked by {BRIER}" in page
+    assert "What was learnt from" in page and f"ranked by Brier loss at the end ({BRIER})" in page
     assert (run / "figures" / "change.svg").is_file()
     assert BRIER in (run / "report.html").read_text("utf-8")
 

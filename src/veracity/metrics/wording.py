@@ -36,6 +36,26 @@ def signed(value: float) -> str:
     return f"{value:+.2f}".replace("-", "−")
 
 
+def decimal(value: float, digits: int = 3, *, plus: bool = False) -> str:
+    """`0.041`, `−0.069` with a real minus sign, `0.000` for what rounds to it; `+0.041` with `plus`.
+
+    `not measured` for NaN.
+    """
+    if math.isnan(value):
+        return "not measured"
+    text = f"{value:.{digits}f}"
+    if float(text) == 0:
+        return text.removeprefix("-")
+    return f"+{text}" if plus and value > 0 else text.replace("-", "−")
+
+
+def decimals(value: float, low: float | None, high: float | None, digits: int = 3, *, plus: bool = False) -> str:
+    """`0.041 [0.018, 0.071]`; the value alone where there is no interval."""
+    ends = [end for end in (low, high) if end is not None and not math.isnan(end)]
+    told = f" [{', '.join(decimal(end, digits, plus=plus) for end in ends)}]" if len(ends) == 2 else ""
+    return f"{decimal(value, digits, plus=plus)}{told}"
+
+
 def epochs(value: float) -> str:
     """`1 epoch`, `2.5 epochs`."""
     return "1 epoch" if value == 1 else f"{value:g} epochs"

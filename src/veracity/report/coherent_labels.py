@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -91,7 +91,7 @@ def write_labels_report(run_folder: Path) -> Path:
         kind="Labels by coherence",
         name=folder.path.resolve().name,
         headline=headline(contents),
-        intro=INTRO,
+        intro=[*INTRO, *_counted(contents)],
         pictures=_pictures(contents),
         tables=[labels_table(contents)] if contents.models else [],
         details=[seeds_table(contents), status_table(contents)] if contents.models else [],
@@ -112,6 +112,16 @@ def print_labels_summary(run_folder: Path, console: Console) -> None:
     console.print(f"labels to train on: {contents.folder.path / 'training'}", markup=False, highlight=False)
 
 
+def _counted(contents: LabelsContents) -> Iterator[str]:
+    """How many statements there were, and how many labels there are not."""
+    labels = contents.tables.get("labels")
+    if labels is not None and labels.height:
+        yield (
+            f"{labels['statement'].n_unique():,} statements of {labels['item'].n_unique():,} problems. Left out: "
+            f"{labels['label'].null_count():,} of {labels.height:,} labels, which are missing or undecided."
+        )
+
+
 def headline(contents: LabelsContents) -> str:
     """One sentence a model: coherent labels beside no examples and true ones."""
     told = []
@@ -127,8 +137,8 @@ def headline(contents: LabelsContents) -> str:
         seeds = contents.of(model, "coherent", SEEDS)
         alike = f"; searches agree with one another in {share(seeds.value)}" if seeds else ""
         shown = f" ({', '.join(beside)})" if beside else ""
-        told.append(f"{model}: coherent labels are true in {percent(own)} up to the flip{shown}{length}{alike}.")
-    return " ".join(told)
+        told.append(f"{model}: coherent labels agree with the truth on {percent(own)}{shown}{length}{alike}.")
+    return f"{' '.join(told)} Shares are up to the flip, where chance is above one half: see below." if told else ""
 
 
 def labels_table(contents: LabelsContents, *, short: bool = False) -> Table:
@@ -179,7 +189,10 @@ def seeds_table(contents: LabelsContents) -> Table:
 def status_table(contents: LabelsContents) -> Table:
     """What became of the labels."""
     counted = contents.tables["labels"].group_by("model", "method", "status", maintain_order=True).len()
-    rows = [[f"{model}, {METHODS[method]}", status, f"{n:,}"] for model, method, status, n in counted.rows()]
+    rows = [
+        [f"{model}, {METHODS[method]}", str(status).replace("_", " "), f"{n:,}"]
+        for model, method, status, n in counted.rows()
+    ]
     note = "completed: labelled from what a search found. unlabelled: left out by a search. undecided: even odds."
     return Table("What became of the labels", ["", "status", "labels"], rows, note)
 

@@ -60,7 +60,7 @@ def print_checks(checks: Sequence[Check], console: Console) -> None:
 
 
 def _grid(table: Table, before_interval: str) -> Grid:
-    """Names without their small print; columns to the right of the first are numbers."""
+    """Names of rows and columns without their small print; columns to the right of the first are numbers."""
     from rich.table import Table as Grid
     from rich.text import Text
 
@@ -68,6 +68,6 @@ def _grid(table: Table, before_interval: str) -> Grid:
     for place, head in enumerate(table.header):
         grid.add_column(head.partition("\n")[0], justify="right" if place else "left", vertical="top")
     for row in table.rows:
-        cells = [cell.partition("\n")[0].replace(" [", before_interval) for cell in row]
-        grid.add_row(*[Text(cell) for cell in cells])
+        name, *cells = row
+        grid.add_row(Text(name.partition("\n")[0]), *[Text(cell.replace(" [", before_interval)) for cell in cells])
     return grid

@@ -3,44 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from veracity.judging.qualitative import same_family
+from veracity.metrics.wording import decimal, decimals
 from veracity.report.pictures import Picture, picture
 from veracity.report.printing import print_headline, print_nothing, print_table, print_warning
 from veracity.report.run_page import RunPage
 from veracity.report.tables import Table
 from veracity.report.truth_seeking_contents import TruthSeekingContents, read_truth_seeking
 from veracity.report.truth_seeking_figures import figures_of
+from veracity.report.truth_seeking_tables import all_comparisons, all_scores, checks_table, panel_tables, score_tables
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-MAIN = (
-    "truth_accuracy.brier.eventual",
-    "truth_accuracy.brier.difference",
-    "truth_accuracy.skill.eventual",
-    "martingale.loss",
-    "martingale.slope.iv",
-    "martingale.slope.ols",
-    "sycophancy.opinion.loss",
-    "sycophancy.flip",
-    "sycophancy.iq.loss",
-    "pressure.turns_held",
-    "pressure.yielded",
-    "mutual_predictability.uplift_per_token_controlled",
-    "mutual_predictability.content",
-    "world_in_the_loop.outcome",
-    "world_in_the_loop.outcome_controlled",
-    "qualitative.overall",
-    "qualitative.at_equal_length",
-    "qualitative.length_slope",
-)
-"""Scores that stand on the first table; those of graders too."""
+LOSS, SLOPES = "truth_accuracy.brier.eventual", ("martingale.slope.iv", "martingale.slope.ols")
+LISTED = 3
+"""Systems that a sentence names."""
 
 
 def write_truth_seeking_report(run_folder: Path) -> Path:
@@ -55,6 +38,7 @@ def write_truth_seeking_report(run_folder: Path) -> Path:
         name=contents.name,
         headline=headline(contents),
         intro=list(_intro(contents)),
+        warnings=[*_fewer(contents), *unread(contents), *kin(contents)],
         pictures=list(_pictures(contents, Path(run_folder) / "figures")),
         tables=list(tables_of(contents)),
         details=list(_details(contents)),
@@ -78,132 +62,122 @@ def print_truth_seeking_summary(run_folder: Path, console: Console) -> None:
 
 
 def headline(contents: TruthSeekingContents) -> str:
-    """What a reader should take away: the panel where there is one, else the losses; empty without scores."""
-    panel = contents.tables.get("panel")
-    if panel is not None and panel.height:
-        counts = dict(panel["verdict"].value_counts().iter_rows())
-        below = panel.filter(pl.col("verdict") == "below").height
-        name = contents.short(panel["reference"][0]).partition(" · ")[0]
-        others = panel["other"].n_unique()
-        return (
-            f"Of {panel.height} comparisons with {others} others, {name} is better in {counts.get('above', 0)}, "
-            f"not told apart in {counts.get('not_told_apart', 0)} and worse in {below}; in "
-            f"{counts.get('no_number', 0)} the other has no number."
-        )
+    """What a reader should take away, with how sure it is; empty without scores."""
     if contents.scores is None:
         return ""
-    best = contents.scores.filter((pl.col("metric") == MAIN[0]) & (pl.col("state") == "ok")).sort("value")
-    if not best.height:
-        return f"{len(contents.cells)} systems were measured; the tables say what was found."
-    row = best.row(0, named=True)
-    return f"The lowest Brier loss is {_interval(row)}, of {contents.short(row['arm'])} on {row['domain']}."
+    scores = contents.scores.filter((pl.col("state") == "ok") & pl.col("value").is_not_null())
+    found = [
+        _of_panel(contents) or _of_losses(contents, scores),
+        _of_slopes(contents, scores),
+        _of_opinions(contents, scores),
+    ]
+    told = " ".join(sentence for sentence in found if sentence)
+    return told or f"{len(contents.cells)} systems were measured; the tables say what was found."
+
+
+def _of_panel(contents: TruthSeekingContents) -> str:
+    panel = contents.tables.get("panel")
+    if panel is None or not panel.height:
+        return ""
+    counts = dict(panel["verdict"].value_counts().iter_rows())
+    name = contents.model(panel["reference"][0])
+    others = len({contents.model(other) for other in panel["other"]})
+    none = counts.get("no_number", 0)
+    return (
+        f"Against {others} other{'s' * (others != 1)}, in {panel.height} paired comparisons, {name} is better in "
+        f"{counts.get('above', 0)}, worse in {counts.get('below', 0)} and not told apart in "
+        f"{counts.get('not_told_apart', 0)}{f'; in {none} the other has no number' if none else ''}."
+    )
+
+
+def _of_losses(contents: TruthSeekingContents, scores: pl.DataFrame) -> str:
+    rows = scores.filter(pl.col("metric") == LOSS).sort("value")
+    if not rows.height:
+        return ""
+    best = rows.row(0, named=True)
+    own = rows.filter(pl.col("domain") == best["domain"])
+    system = _system(contents, best, own["arm"].to_list())
+    told = decimals(best["value"], best["ci_low"], best["ci_high"])
+    first = f"The lowest Brier loss is {told}, of {system}; always saying one half has 0.25"
+    near = own.filter(pl.col("ci_low") <= best["ci_high"]).height - 1
+    others = f"; the intervals of {near} of {own.height - 1} other systems overlap with its own"
+    return f"{first}{others if own.height > 1 else ''}."
+
+
+def _of_slopes(contents: TruthSeekingContents, scores: pl.DataFrame) -> str:
+    """Whose changes of belief can be told from the belief before, by the first kind of slope that there is."""
+    for metric in SLOPES:
+        if (scores["metric"] == metric).any():
+            return _beyond(contents, scores, metric, "Changes of belief follow from the belief before", "slope")
+    return ""
+
+
+def _of_opinions(contents: TruthSeekingContents, scores: pl.DataFrame) -> str:
+    mode = (contents.recipe.get("sycophancy") or {}).get("mode", "both")
+    metric = f"sycophancy.opinion.{mode}"
+    if not (scores["metric"] == metric).any():
+        return ""
+    return _beyond(contents, scores, metric, "A user's opinion shifts beliefs", "by")
+
+
+def _beyond(contents: TruthSeekingContents, scores: pl.DataFrame, metric: str, what: str, by: str) -> str:
+    """In how many systems the interval of `metric` leaves 0, those furthest from it by name."""
+    rows = scores.filter(pl.col("metric") == metric)
+    away = rows.filter((pl.col("ci_low") > 0) | (pl.col("ci_high") < 0)).sort(pl.col("value").abs(), descending=True)
+    arms = rows["arm"].unique().to_list()
+    first = away.head(LISTED).iter_rows(named=True)
+    named = ", ".join(f"{_system(contents, row, arms)} ({by} {decimal(row['value'], 2)})" for row in first)
+    more = f" and {away.height - LISTED} more" if away.height > LISTED else ""
+    told = f"{what} in {away.height or 'none'} of {rows.height} systems{f': {named}{more}' if named else ''}"
+    return f"{told}, by 95 % intervals that leave 0."
+
+
+def _system(contents: TruthSeekingContents, row: dict[str, Any], arms: Sequence[str]) -> str:
+    """The system without what `arms` share, and its domain where there are several."""
+    several = len({domain for domain, _ in contents.cells}) > 1
+    return f"{contents.short(row['arm'], arms)}{' on ' + str(row['domain']) if several else ''}"
 
 
 def tables_of(contents: TruthSeekingContents) -> Iterator[Table]:
-    """The scores of every arm, one table a domain, and the panel."""
-    if contents.scores is None:
-        return
-    for (domain,), own in contents.scores.group_by("domain", maintain_order=True):
-        main = own.filter(pl.col("metric").is_in(MAIN) | pl.col("metric").str.starts_with("grader."))
-        note = "Excluded rows are those without a value; the last column says why. No number stands for a failure."
-        yield Table(
-            f"Scores on {domain}", HEADER, [_score_row(contents, row) for row in main.iter_rows(named=True)], note
-        )
-    panel = contents.tables.get("panel")
-    if panel is not None and panel.height:
-        yield _panel_table(contents, panel)
+    """A table a question, the panel, and what the judge's scores rest on."""
+    yield from score_tables(contents)
+    yield from panel_tables(contents)
     checks = contents.tables.get("qualitative_checks")
     if checks is not None and checks.height:
-        yield _checks_table(checks.filter((pl.col("check") != "double_scoring") | (pl.col("of") == "overall")))
-
-
-HEADER = ("", "metric", "value [95 %]", "better", "no effect", "rows", "sources", "excluded", "statuses")
-
-
-def _score_row(contents: TruthSeekingContents, row: dict[str, Any]) -> list[str]:
-    statuses = {one["status"]: one["rows"] for one in row["statuses"] or ()}
-    lost = sum(count for status, count in statuses.items() if status != "ok")
-    said = ", ".join(f"{count:,} {status}" for status, count in statuses.items()) or "–"
-    value = _interval(row) if row["value"] is not None else str(row["state"]).replace("_", " ")
-    null = "–" if row["null"] is None else f"{row['null']:.3g}"
-    counts = [f"{row['n']:,}", f"{row['clusters']:,}", f"{lost:,}" if statuses else "–"]
-    return [contents.short(row["arm"]), row["metric"], value, row["direction"] or "–", null, *counts, said]
-
-
-def _interval(row: dict[str, Any]) -> str:
-    ends = [row["ci_low"], row["ci_high"]]
-    told = "" if None in ends else f" [{ends[0]:.3f}, {ends[1]:.3f}]"
-    return f"{row['value']:.3f}{told}"
-
-
-def _panel_table(contents: TruthSeekingContents, panel: pl.DataFrame) -> Table:
-    rows = [
-        [
-            contents.short(row["other"]),
-            row["metric"],
-            str(row["verdict"]).replace("_", " "),
-            "–" if row["value"] is None else _interval(row),
-            "–" if row["detectable"] is None else f"{row['detectable']:.3f}",
-            {True: "yes", False: "no", None: "–"}[row["overlap"]],
-        ]
-        for row in panel.iter_rows(named=True)
-    ]
-    header = ("", "metric", "reference is", "paired difference [95 %]", "detectable", "own intervals overlap")
-    note = (
-        "Paired by problem, signed so that above 0 the reference does better. Differences below the detectable one "
-        "(80 % power) may well be missed; equal beliefs differ by 0."
-    )
-    return Table(f"{contents.short(panel['reference'][0])} against the others", header, rows, note)
-
-
-def _checks_table(checks: pl.DataFrame) -> Table:
-    """What the qualitative judge's scores rest on."""
-    rows = [
-        [
-            CHECK_WORDS.get(row["check"], row["check"]),
-            row["told"],
-            row["of"],
-            "–" if row["value"] is None else _interval(row),
-            "–" if row["null"] is None else f"{row['null']:.3g}",
-            f"{row['n']:,}",
-            f"{row['clusters']:,}",
-            row["reason"] or "–",
-        ]
-        for row in checks.iter_rows(named=True)
-    ]
-    header = ("check", "", "of", "value [95 %]", "no effect", "n", "sources", "lost, or why no number")
-    note = (
-        "Over all systems; scores run from 0 to 1. Swapped, the same two cases stand in the other order: a judge that "
-        "weighs them changes no more than when it is asked again. α is 1 for raters who agree and 0 for chance; below "
-        ".667 conclusions from scores are not safe (Krippendorff)."
-    )
-    return Table("How far to trust the qualitative judge", header, rows, note)
-
-
-CHECK_WORDS = {
-    "readable": "readable",
-    "noise": "asked again",
-    "swap": "cases swapped",
-    "double_scoring": "scored twice",
-}
-"""Checks of the qualitative judge, as the page calls them."""
+        yield checks_table(checks.filter((pl.col("check") != "double_scoring") | (pl.col("of") == "overall")))
 
 
 def _intro(contents: TruthSeekingContents) -> Iterator[str]:
+    """What was asked and read, and what is in no score."""
     trajectories, beliefs = contents.tables.get("trajectories"), contents.tables.get("beliefs")
-    if trajectories is not None:
-        failed = trajectories.filter(pl.col("status") == "request_failed").height
-        items = trajectories.select("domain", "item").n_unique()
-        arms = trajectories["arm"].n_unique()
+    if trajectories is not None and trajectories.height:
+        items, sources = (trajectories.select("domain", name).n_unique() for name in ("item", "cluster"))
+        models, arms = (trajectories[name].n_unique() for name in ("model", "arm"))
+        domains = ", ".join(trajectories["domain"].unique(maintain_order=True))
         yield (
-            f"{trajectories.height:,} trajectories of {items:,} problems by {arms} systems (model, prompt, mode); "
-            f"{failed:,} could not be had."
+            f"{models} model{'s' * (models != 1)} wrote {trajectories.height:,} trajectories on {items:,} problems of "
+            f"{domains} (from {sources:,} sources), as {arms} systems: a model in a mode of reasoning, under a system "
+            "prompt."
         )
-        yield from _fewer(contents)
     if beliefs is not None and beliefs.height:
-        counted = ", ".join(f"{n:,} {status}" for status, n in sorted(beliefs["status"].value_counts().iter_rows()))
-        yield f"{beliefs.height:,} readings of beliefs, always of the first option in canonical order: {counted}."
-    yield from kin(contents)
+        yield (
+            "A belief is the probability that a reader of the text so far gives to a problem's first option; "
+            f"{beliefs.height:,} were asked for."
+        )
+    if told := _left_out(trajectories, beliefs):
+        yield f"Left out: {told}. No number stands for a failure."
+
+
+def _left_out(trajectories: pl.DataFrame | None, beliefs: pl.DataFrame | None) -> str:
+    """How many trajectories and beliefs there are not, by reason."""
+    told = []
+    for rows, name in ((trajectories, "trajectories"), (beliefs, "beliefs")):
+        if rows is not None and rows.height:
+            lost = rows.filter(~pl.col("status").is_in(("ok", "complete")))["status"].value_counts(sort=True).rows()
+            reasons = ", ".join(f"{n:,} {str(status).replace('_', ' ')}" for status, n in lost)
+            why = f" ({reasons})" if lost else ""
+            told.append(f"{sum(n for _, n in lost):,} of {rows.height:,} {name}{why}")
+    return "; ".join(told)
 
 
 def _fewer(contents: TruthSeekingContents) -> Iterator[str]:
@@ -248,23 +222,25 @@ def _readers(contents: TruthSeekingContents) -> Mapping[str, str]:
 
 
 def _details(contents: TruthSeekingContents) -> Iterator[Table]:
-    if contents.scores is not None:
-        rows = [[row["domain"], *_score_row(contents, row)] for row in contents.scores.iter_rows(named=True)]
-        yield Table("All scores", ("domain", "system", *HEADER[1:]), rows)
+    yield from all_scores(contents)
+    yield from all_comparisons(contents)
     judges: Sequence[tuple[str, Any]] = [(n, e) for n, e in contents.estimates.items() if ", " not in n]
     if judges:
         who = _readers(contents)
         parts = [(*name.rpartition(": ")[::2], e) for name, e in judges]
-        rows = [[who.get(role, role), told, f"{e:.3f}", str(e.n), str(e.clusters)] for role, told, e in parts]
-        yield Table("Readers of beliefs", ("reader", "", "value [95 %]", "beliefs", "sources"), rows)
+        rows = [
+            [who.get(role, role), told, decimals(e.value, e.ci_low, e.ci_high), f"{e.n:,}, {e.clusters:,}"]
+            for role, told, e in parts
+        ]
+        yield Table("Readers of beliefs", ("reader", "", "value [95 %]", "beliefs, sources"), rows)
     checks = contents.tables.get("qualitative_checks")
     if checks is not None and checks.height:
-        yield replace(_checks_table(checks), title="All checks of the qualitative judge")
+        yield checks_table(checks, "All checks of the qualitative judge")
 
 
 def _pictures(contents: TruthSeekingContents, folder: Path) -> Iterator[Picture]:
     for name, figure in figures_of(contents):
-        yield picture(figure, folder, name, *CAPTIONS[name])
+        yield picture(figure, folder, name, *CAPTIONS[name.partition("_")[0]])
 
 
 CAPTIONS = {
@@ -291,8 +267,9 @@ CAPTIONS = {
     ),
     "panel": (
         "The panel",
-        "Paired differences to the reference, in units of the difference that 80 % of such runs would find. Right of 0 "
-        "the reference is better; grey: not told apart.",
+        "Paired differences to the reference in the main metrics, in units of the difference that 80 % of such runs "
+        "would find, with 95 % intervals. Right of 0 the reference is better (green), left of it worse (orange); grey: "
+        "not told apart. An arrowhead is further off than the axis reaches.",
     ),
 }
 """Title and caption of each figure, by its file name."""

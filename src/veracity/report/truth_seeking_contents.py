@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -73,12 +73,32 @@ class TruthSeekingContents:
         )
         return means.sort("domain", "arm", "condition") if means["condition"].n_unique() > 1 else empty
 
-    def short(self, arm: str) -> str:
-        """An arm without what all arms share."""
-        arms = [name.split(" · ") for _, name in self.cells]
+    def short(self, arm: str, among: Sequence[str] = ()) -> str:
+        """An arm without what all arms, or those that are named, share; its mode and prompt in words."""
+        arms = [name.split(" · ") for name in among or [name for _, name in self.cells]]
         parts = arm.split(" · ")
         same = {part for part in parts if all(part in other for other in arms)} if len(arms) > 1 else set()
-        return " · ".join(part for part in parts if part not in same).replace("?facts=none", "") or arm
+        model, *how = parts
+        told = [self.model(arm)] if model not in same else []
+        return " · ".join([*told, *(self._in_words(part) for part in how if part not in same)]) or self.model(arm)
+
+    def model(self, arm: str) -> str:
+        """The arm's model; without its options where no other differs in nothing else."""
+        name = arm.partition(" · ")[0]
+        models = {other.partition(" · ")[0] for _, other in self.cells} | {name}
+        plain = name.partition("?")[0]
+        return name if sum(other.partition("?")[0] == plain for other in models) > 1 else plain
+
+    def mode(self, arm: str) -> str:
+        """How the arm's model was asked, in words."""
+        return " · ".join(self._in_words(part) for part in arm.split(" · ")[1:])
+
+    def _in_words(self, how: str) -> str:
+        """`self debate` for `self_debate?turns=4`; with its options where another differs in nothing else."""
+        hows = {part for _, arm in self.cells for part in arm.split(" · ")[1:]} | {how}
+        name, _, options = how.partition("?")
+        told = f" ({options.replace('&', ', ')})" if sum(other.partition("?")[0] == name for other in hows) > 1 else ""
+        return f"{name}{told}".replace("_", " ")
 
     def _choice(self, beliefs: pl.DataFrame) -> BeliefChoice:
         asked = self.recipe["belief"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -15,14 +16,26 @@ from veracity.metrics.belief_paths import BeliefPath
 from veracity.metrics.calibration import reliability_bins
 from veracity.metrics.judged_confidence import JudgedConfidence
 from veracity.metrics.martingale_fit import Changes, change_bins
-from veracity.report.style import GREEN, INK, NEW, OLD, QUIET, SKY, drawing, new_figure
+from veracity.report.style import GREEN, INK, NEW, OLD, PURPLE, QUIET, SKY, drawing, new_figure
 from veracity.report.truth_seeking_contents import SHOWN, TruthSeekingContents
+from veracity.report.truth_seeking_tables import ACROSS, main_of_panel, panel_name
 
-WIDTH, ROW, COLUMNS = 6.2, 2.3, 3
+WIDTH, WIDE, ROW, COLUMNS = 6.2, 7.4, 2.3, 3
+REACH = 4
+"""Detectable differences that the panel's axes show on either side."""
 DRAWN = 60
 """Single trajectories that are drawn behind the mean."""
 CONDITIONS = ("u0", "t0", "neutral", "t1", "u1")
-NAMES = {"u0": "user: first", "t0": "other: first", "neutral": "nobody", "t1": "other: second", "u1": "user: second"}
+NAMES = {
+    "u0": "user\nfor first",
+    "t0": "third party\nfor first",
+    "neutral": "nobody",
+    "t1": "third party\nfor second",
+    "u1": "user\nfor second",
+}
+COLOURS = (INK, OLD, NEW, GREEN, PURPLE, "#d9b44a", QUIET, SKY)
+MARKERS = "os^DvPX*"
+"""Of the lines of systems, of which there are `SHOWN` at most."""
 VERDICTS = {"above": GREEN, "not_told_apart": QUIET, "below": NEW}
 
 
@@ -31,7 +44,12 @@ def figures_of(contents: TruthSeekingContents) -> Iterator[tuple[str, Figure]]:
     moving = {cell: paths for cell, paths in contents.paths.items() if any(_ends(paths))}
     shown = dict(list(moving.items())[:SHOWN])
     if shown:
-        yield "beliefs", _grid(contents, shown, _paths, "P(right option)", "from the prior to the end")
+        yield (
+            "beliefs",
+            _grid(
+                contents, shown, _paths, "probability of the right option", "share of the way from the prior to the end"
+            ),
+        )
         yield "updates", _grid(contents, shown, _updates, "change of belief", "belief before")
     known = {c: p for c, p in shown.items() if any(path.correct is not None for path in p)}
     if known:
@@ -39,8 +57,11 @@ def figures_of(contents: TruthSeekingContents) -> Iterator[tuple[str, Figure]]:
     if contents.conditions.height:
         yield "opinions", opinions_figure(contents)
     panel = contents.tables.get("panel")
-    if panel is not None and panel.filter(pl.col("value").is_not_null()).height:
-        yield "panel", panel_figure(contents, panel)
+    if panel is not None and panel.height:
+        several = panel["domain"].n_unique() > 1
+        drawn = pl.col("value").is_not_null() & pl.col("detectable").is_not_null() & main_of_panel()
+        for (domain,), own in panel.filter(drawn).group_by("domain", maintain_order=True):
+            yield f"panel_{domain}" if several else "panel", panel_figure(contents, own)
 
 
 def opinions_figure(contents: TruthSeekingContents) -> Figure:
@@ -48,50 +69,61 @@ def opinions_figure(contents: TruthSeekingContents) -> Figure:
     table = contents.conditions
     levels = sorted({name.partition(".")[2] for name in table["condition"]})[-1]
     names = [c if c == "neutral" or not levels else f"{c}.{levels}" for c in CONDITIONS]
+    arms = table["arm"].unique(maintain_order=True).to_list()
     with drawing():
-        figure = new_figure(WIDTH, 3.6)
+        figure = new_figure(WIDTH, 4.2)
         axes = figure.subplots()
         for number, (key, own) in enumerate(table.group_by("domain", "arm", maintain_order=True)):
             if number >= SHOWN:
                 break
             means = dict(own.select("condition", "belief").iter_rows())
             places = [place for place, name in enumerate(names) if name in means]
-            colour = (INK, OLD, NEW, GREEN, SKY, "#b5578e", "#d9b44a", QUIET)[number % 8]
-            axes.plot(places, [means[names[p]] for p in places], "o-", color=colour, label=contents.short(str(key[1])))
+            colour, marker = COLOURS[number], MARKERS[number]
+            nudged = [place + 0.03 * (number - 3) for place in places]  # lines that coincide stay visible by their dots
+            label = _label(contents, str(key[1]), str(key[0]), arms, several=table["domain"].n_unique() > 1)
+            axes.plot(nudged, [means[names[p]] for p in places], color=colour, marker=marker, markersize=5, label=label)
         axes.set_xticks(range(len(names)), [NAMES[c] for c in CONDITIONS])
+        axes.set_xlabel("who gives an opinion, and for which option")
         axes.set_ylabel("mean belief in the first option")
-        axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
+        figure.legend(loc="outside upper left", ncols=2)
     return figure
 
 
 def panel_figure(contents: TruthSeekingContents, panel: pl.DataFrame) -> Figure:
-    """Paired differences in standard errors of the detectable size, a column a model, a row a metric."""
-    rows = panel.filter(pl.col("value").is_not_null() & pl.col("detectable").is_not_null())
-    metrics = rows["metric"].unique(maintain_order=True).to_list()
-    others = rows["other"].unique(maintain_order=True).to_list()
+    """Paired differences in units of the detectable one, a column a model, a row a main metric."""
+    places = panel.select("metric", "reference").unique(maintain_order=True).rows()
+    labels = [panel_name(contents, places, place).partition("\n")[0] for place in places]
+    models = list(dict.fromkeys(contents.model(other) for other in panel["other"]))[:ACROSS]
     with drawing():
-        figure = new_figure(WIDTH, 1.2 + 0.26 * len(metrics))
-        panels = figure.subplots(1, len(others), sharey=True, squeeze=False)[0]
-        for axes, other in zip(panels, others, strict=True):
-            for row in rows.filter(pl.col("other") == other).iter_rows(named=True):
-                place, scale = metrics.index(row["metric"]), row["detectable"] or 1.0
-                ends = [float(np.clip(row[name] / scale, -4, 4)) for name in ("ci_low", "ci_high", "value")]
-                colour = VERDICTS[row["verdict"]]
-                axes.plot(ends[:2], [place, place], color=colour, linewidth=1.6)
-                axes.plot(ends[2:], [place], "o", color=colour, markersize=4)
+        figure = new_figure(WIDE, 1.1 + 0.42 * len(places))
+        panels = figure.subplots(1, len(models), sharey=True, squeeze=False)[0]
+        for axes, model in zip(panels, models, strict=True):
+            for row in panel.iter_rows(named=True):
+                if contents.model(row["other"]) == model:
+                    _difference(axes, places.index((row["metric"], row["reference"])), row)
             axes.axvline(0, color=INK, linewidth=0.8)
-            axes.set_title(_model(contents, other), fontsize=6.5)
-            axes.set_xlim(-4.2, 4.2)
-            axes.set_xticks([-4, 0, 4])
-        panels[0].set_yticks(range(len(metrics)), metrics, fontsize=7)
-        panels[0].invert_yaxis()
-        figure.supxlabel("reference better by …, in detectable differences", fontsize=8.5)
+            axes.set_title("\n".join(textwrap.wrap(model.rpartition("/")[2], 13)), fontsize=7.5)
+            axes.set_xlim(-REACH - 0.4, REACH + 0.4)
+            axes.set_xticks([-REACH, 0, REACH])
+            axes.tick_params(axis="x", labelsize=7.5)
+        panels[0].set_yticks(range(len(places)), [textwrap.fill(label, 30) for label in labels], fontsize=7.5)
+        panels[0].set_ylim(len(places) - 0.5, -0.5)
+        figure.supxlabel("difference to the reference, in detectable differences", fontsize=8.5)
     return figure
 
 
-def _model(contents: TruthSeekingContents, arm: str) -> str:
-    name = contents.short(arm).removeprefix("sim/")
-    return name.partition(" · ")[0]
+def _difference(axes: Axes, place: int, row: Mapping[str, Any]) -> None:
+    """A dot and its interval; an arrowhead at the edge for what is further than the axis reaches."""
+    scale = row["detectable"] or 1e-9
+    low, high, value = (float(np.clip(row[name] / scale, -REACH, REACH)) for name in ("ci_low", "ci_high", "value"))
+    colour = VERDICTS[row["verdict"]]
+    marker = "o" if abs(value) < REACH else (">" if value > 0 else "<")
+    axes.plot([low, high], [place, place], color=colour, linewidth=1.6)
+    axes.plot([value], [place], marker, color=colour, markersize=4.5)
+
+
+def _label(contents: TruthSeekingContents, arm: str, domain: str, arms: Sequence[str], *, several: bool) -> str:
+    return f"{contents.short(arm, arms)}{f', {domain}' if several else ''}"
 
 
 def _title(arm: str, domain: str | None) -> str:
@@ -112,12 +144,14 @@ def _grid(
     with drawing():
         figure = new_figure(WIDTH, 0.5 + ROW * rows)
         panels = figure.subplots(rows, COLUMNS, sharex=True, sharey=True, squeeze=False).flatten()
-        domains = {domain for domain, _ in cells}
+        domains, arms = {domain for domain, _ in cells}, [arm for _, arm in cells]
         for axes, ((domain, arm), paths) in zip(panels, cells.items(), strict=False):
             draw(axes, paths)  # type: ignore[operator]
-            axes.set_title(_title(contents.short(arm), domain if len(domains) > 1 else None), fontsize=8)
+            axes.set_title(_title(contents.short(arm, arms), domain if len(domains) > 1 else None), fontsize=8)
         for axes in panels[len(cells) :]:
             axes.set_visible(False)
+        for axes in panels[max(len(cells) - COLUMNS, 0) : len(cells)]:  # the lowest that is seen in each column
+            axes.tick_params(labelbottom=True)
         figure.supxlabel(x, fontsize=9)
         figure.supylabel(y, fontsize=9)
     return figure

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from veracity.core.estimate import Estimate
+from veracity.metrics.metric_names import metric_words
+from veracity.metrics.wording import decimal, decimals, percent, share
 from veracity.report.pictures import Picture, picture
 from veracity.report.printing import print_headline, print_table, print_warning
 from veracity.report.run_page import RunPage
@@ -93,7 +95,7 @@ def print_truth_train_summary(run_folder: Path, console: Console) -> None:
 def headline(contents: TrainContents) -> str:
     """The best change of the reward, and of the metric that samples were chosen by; empty without either."""
     told = []
-    for measure, name in (("reward", "the mean reward"), ("measured", contents.metric)):
+    for measure, name in (("reward", "the mean reward"), ("measured", metric_words(contents.metric))):
         if changes := contents.changes(measure):
             told.append(_best(name, changes))
     return " ".join(told)
@@ -103,7 +105,7 @@ def _best(name: str, changes: Mapping[str, Estimate]) -> str:
     down = next(iter(changes.values())).direction == "lower"
     best = max(changes, key=lambda arm: changes[arm].value * (-1 if down else 1))
     found, way = changes[best], ", lower being better" if down else ""
-    said = f"{best} changes {name} on held-out problems by {_cell(found, '+.3f')}{way}."
+    said = f"{best} changes {name} on held-out problems by {_cell(found, plus=True)}{way}."
     better = found.ci_high < 0 if down else found.ci_low > 0
     return said if better else f"No model does better than the start by more than chance: at best, {said}"
 
@@ -114,14 +116,15 @@ def intro(contents: TrainContents) -> Iterator[str]:
     grader = str(recipe.get("grader", "python_brier"))
     if contents.metric:
         yield (
-            f"Trajectories of the run {recipe['source']['run']} were ranked by {contents.metric}; the models below "
+            f"Trajectories of the run {recipe['source']['run']} were ranked by {_metric(contents)}; the models below "
             "learnt from the best of them."
         )
     else:
-        yield "The start answered training problems several times, and a grader rewarded each answer."
+        yield f"The start answered training problems{_asked(contents)}, and a grader rewarded each answer."
     brier = "a reward is −(1 − p)², p being the probability given to what happened: −0.25 for always saying one half"
     yield (
-        f"Then every model answered held-out problems, which share no source item with those. The grader is {grader}"
+        f"Then every model answered {_tested(contents)}held-out problems, which share no source item with those. "
+        f"The grader is {grader}"
         f"{f'; {brier}' if grader.startswith('python_brier') else ''}. One training each: intervals are over problems, "
         "not over trainings."
     )
@@ -129,15 +132,32 @@ def intro(contents: TrainContents) -> Iterator[str]:
         yield f"{'; '.join(arms)}."
 
 
+def _asked(contents: TrainContents) -> str:
+    samples = contents.tables.get("train.samples")
+    if samples is None or not samples.height:
+        return " several times"
+    lost = samples["score"].null_count()
+    return (
+        f" ({samples['item'].n_unique():,} of them, {samples.height:,} answers, of which {lost:,} could not be graded "
+        "and taught nothing)"
+    )
+
+
+def _tested(contents: TrainContents) -> str:
+    answers = contents.tables.get("test.answers")
+    return "" if answers is None else f"{answers['item'].n_unique():,} "
+
+
 def warnings(contents: TrainContents) -> Iterator[str]:
-    """Models of which too little can be read for their reward to mean anything."""
-    for arm in _arms(contents):
-        share = contents.estimates.get(f"{arm}: readable")
-        if share is not None and share.value < FEW:
-            yield (
-                f"of {arm}'s answers {100 * share.value:.0f} % could be graded, so its change says that it lost the "
-                f"form of an answer, not that it forecasts worse{_remedy(arm)}."
-            )
+    """That too little of some models can be read for their reward to mean anything."""
+    found = {arm: contents.estimates.get(f"{arm}: readable") for arm in _arms(contents)}
+    few = {arm: one.value for arm, one in found.items() if one is not None and one.value < FEW}
+    if few:
+        told = ", ".join(f"{arm} {share(value)}" for arm, value in few.items())
+        yield (
+            f"Fewer than half of the answers could be graded ({told}). Such a model's change says whether answers lost "
+            f"or gained their form, not how well it forecasts.{_remedy(few)}"
+        )
 
 
 def tables_of(contents: TrainContents) -> list[Table]:
@@ -152,18 +172,18 @@ def tables_of(contents: TrainContents) -> list[Table]:
 
 def reward_table(contents: TrainContents) -> Table:
     """Each model, its change, how many of its answers could be graded, and their reward."""
-    measures = {
-        "reward against start": "change of the reward",
-        "readable": "answers that could be graded",
-        "reward": "reward of these",
-    }
-    arms = _arms(contents)
-    rows = [[arm, *[_cell(contents.estimates.get(f"{arm}: {m}")) for m in measures]] for arm in arms]
+    rows = []
+    for arm in _arms(contents):
+        change, readable, reward = (
+            contents.estimates.get(f"{arm}: {name}") for name in ("reward against start", "readable", "reward")
+        )
+        rows.append([arm, _cell(change, plus=True), "–" if readable is None else percent(readable), _cell(reward)])
+    header = ["", "change of the reward", "answers that could be graded", "reward of these"]
     note = (
         "The change is paired by problem; an answer without a grade counts there as the worst that was given, and is "
         "left out of the last column. So the two can differ where answers lose or gain their form."
     )
-    return Table("Rewards on held-out problems", ["", *measures.values()], rows, note)
+    return Table("Rewards on held-out problems", header, rows, note)
 
 
 def measured_table(contents: TrainContents) -> Table:
@@ -172,12 +192,12 @@ def measured_table(contents: TrainContents) -> Table:
         [arm, *[_cell(contents.estimates.get(f"{arm}: {m}")) for m in ("measured against start", "measured")]]
         for arm in _arms(contents)
     ]
-    direction = next(iter(contents.changes("measured").values())).direction
+    direction, words = next(iter(contents.changes("measured").values())).direction, metric_words(contents.metric)
     note = (
-        f"{direction.capitalize()} is better. Changes are of problems of which both models have a value; a model "
-        "without any has none."
+        f"{contents.metric}. {direction.capitalize()} is better. Changes are of problems of which both models "
+        "have a value; a model without any has none."
     )
-    return Table(f"{contents.metric} on held-out problems", ["", "change", "value"], rows, note)
+    return Table(f"{words[:1].upper()}{words[1:]} on held-out problems", ["", "change", "value"], rows, note)
 
 
 def samples_table(samples: pl.DataFrame) -> Table:
@@ -193,7 +213,7 @@ def samples_table(samples: pl.DataFrame) -> Table:
         own = samples.filter(which)
         scores = own["score"].drop_nulls().to_list()
         if own.height:
-            shown = f"{fmean(scores):.3f}" if scores else "–"
+            shown = decimal(fmean(scores)) if scores else "–"
             rows.append([name, f"{own.height:,}", f"{own['item'].n_unique():,}", shown])
     direction = samples["direction"][0]
     note = f"Scores: of those that have one; {direction} is better. tables/train.samples.parquet holds every sample."
@@ -207,14 +227,21 @@ def status_table(answers: pl.DataFrame) -> Table:
     return Table("What became of the answers", ["", "status", "answers"], rows)
 
 
-def _remedy(arm: str) -> str:
-    if arm != "few_shot":
+def _remedy(few: Mapping[str, float]) -> str:
+    if "start" in few:
+        return " Teach the start the form for longer (teacher), or give answers more tokens."
+    if list(few) != ["few_shot"]:
         return ""
-    return "; a cold start with teacher.shots shows the form after examples, too, where the context has room for them"
+    return " A cold start with teacher.shots shows the form after examples, too, where the context has room for them."
+
+
+def _metric(contents: TrainContents) -> str:
+    words = metric_words(contents.metric)
+    return words if words == contents.metric else f"{words} ({contents.metric})"
 
 
 def _pictures(contents: TrainContents) -> list[Picture]:
-    panels = {"reward": contents.changes("reward"), contents.metric: contents.changes("measured")}
+    panels = {"reward": contents.changes("reward"), metric_words(contents.metric): contents.changes("measured")}
     if not (shown := {name: changes for name, changes in panels.items() if changes}):
         return []
     return [picture(change_figure(shown), contents.folder.path / "figures", "change", TITLE, CAPTION)]
@@ -224,8 +251,8 @@ def _arms(contents: TrainContents) -> list[str]:
     return list(dict.fromkeys(name.partition(": ")[0] for name in contents.estimates))
 
 
-def _cell(estimate: Estimate | None, form: str = ".3f") -> str:
-    return "–" if estimate is None else format(estimate, form)
+def _cell(estimate: Estimate | None, *, plus: bool = False) -> str:
+    return "–" if estimate is None else decimals(estimate.value, estimate.ci_low, estimate.ci_high, plus=plus)
 
 
 def _read(run_folder: Path) -> TrainContents:
