@@ -37,6 +37,10 @@ class Named(Settings):
     model: str = Field(description="Folder or hub id.")
 
 
+class Reading(Settings):
+    parts: tuple[Literal["end", "start"], ...] = Field(("end",), min_length=1, description="What to read.")
+
+
 @pytest.fixture
 def recipe(tmp_path: Path) -> Path:
     path = tmp_path / "recipe.yaml"
@@ -69,6 +73,10 @@ def test_overrides_win_from_left_to_right(recipe: Path) -> None:
         ("training.epochs=0", "training.epochs is 0, expected whole number ≥ 1"),
         ("training.learning_rate=.nan", "training.learning_rate is nan, expected number > 0"),
         ("training.schedule=linear", "training.schedule is 'linear', expected one of 'constant', 'cosine'"),
+        (
+            "training.schedule=cosin",
+            "training.schedule is 'cosin', expected one of 'constant', 'cosine'; did you mean 'cosine'?",
+        ),
         ("model=5", "model is 5, expected text"),
         ("training=5", "training is 5, expected section"),
         ("delays=[1,a]", "delays.1 is 'a', expected list (whole number)"),
@@ -77,6 +85,18 @@ def test_overrides_win_from_left_to_right(recipe: Path) -> None:
 def test_a_wrong_setting_is_named_with_what_was_expected(recipe: Path, override: str, message: str) -> None:
     with pytest.raises(ConfigError, match=f"^command line: {re.escape(message)}$"):
         load_settings(Study, recipe, [override])
+
+
+@pytest.mark.parametrize(
+    ("parts", "message"),
+    [
+        (["ends"], "parts.0 is 'ends', expected one of 'end', 'start'; did you mean 'end'?"),
+        ([], "parts is [], expected list (one of 'end', 'start') length ≥ 1"),
+    ],
+)
+def test_a_wrong_word_in_a_list_is_told_once_with_the_nearest(parts: list[str], message: str) -> None:
+    with pytest.raises(ConfigError, match=f"^settings: {re.escape(message)}$"):
+        load_settings(Reading, {"parts": parts})
 
 
 def test_the_place_is_file_and_line_and_all_errors_are_listed(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import difflib
 import itertools
 import json
+import re
 import types
 import typing
 from collections.abc import Iterator, Mapping, Sequence
@@ -208,7 +209,10 @@ def _validate(cls: type[S], recipe: Recipe, values: Mapping[str, Any]) -> S:
     try:
         return cls.model_validate_json(json.dumps(plain), strict=True)
     except ValidationError as error:
-        raise ConfigError("\n".join(_explain(cls, recipe, dict(item)) for item in error.errors())) from None
+        items: list[dict[str, Any]] = [dict(item) for item in error.errors()]
+        wrong = {item["loc"][:-1] for item in items}  # a list is too short for want of the wrong ones: told once
+        told = [item for item in items if item["type"] != "too_short" or item["loc"] not in wrong]
+        raise ConfigError("\n".join(_explain(cls, recipe, item) for item in told)) from None
 
 
 def _explain(cls: type[Settings], recipe: Recipe, item: dict[str, Any]) -> str:
@@ -226,6 +230,11 @@ def _explain(cls: type[Settings], recipe: Recipe, item: dict[str, Any]) -> str:
         return f"{place}: {key}: {message}" if key else f"{place}: {message}"
     named = next((k for k in _outward(key) if k in rows), None)
     expected = f"expected {rows[named].type}" if named else message
+    if item["type"] == "literal_error":
+        known = re.findall(r"'([^']*)'", item["ctx"]["expected"])
+        expected = expected if named == key else f"expected one of {', '.join(map(repr, known))}"
+        close = difflib.get_close_matches(str(item["input"]), known, n=1, cutoff=0.6)
+        expected += f"; did you mean {close[0]!r}?" if close else ""
     return f"{place}: {key} is {item['input']!r}, {expected}"
 
 
