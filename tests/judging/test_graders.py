@@ -159,7 +159,11 @@ def test_names_and_options() -> None:
     for spec, said in (("python", "needs its source"), ("python?file=nowhere.py", "cannot be read")):
         with pytest.raises(ConfigError, match=said):
             open_grader(spec)
-    for source, said in (("def grade(", "no Python"), ("x = 1", "no function"), ("#" * 256_001, "at most")):
+    for source, said in (
+        ("\ndef grade(", "line 2: is no Python"),
+        ("x = 1", "no function"),
+        ("#" * 256_001, "at most"),
+    ):
         with pytest.raises(ConfigError, match=said):
             PythonGrader.from_source(source)
 

@@ -89,7 +89,9 @@ def _check(text: str, place: str) -> None:
         raise ConfigError(f"{place}: {len(text.encode())} bytes, where a grader has at most {LARGEST}; shorten it")
     try:
         tree = ast.parse(text)
-    except (SyntaxError, ValueError) as error:
+    except SyntaxError as error:
+        raise ConfigError(f"{place}, line {error.lineno}: is no Python ({error.msg}); correct it") from error
+    except ValueError as error:
         raise ConfigError(f"{place} is no Python ({error}); correct it") from error
     for node in tree.body:
         if isinstance(node, ast.FunctionDef) and node.name == "grade" and len(node.args.args) == 2:
