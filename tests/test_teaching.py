@@ -103,12 +103,16 @@ def test_what_a_reward_raises_ends_the_training(tmp_path: Path, tiny: veracity.M
     problems = veracity.open_domain("world-qa").problems(2, split="train")
     with pytest.raises(ValueError, match="no number for"):
         veracity.train_grpo(tiny, problems, broken, tmp_path / "rl", batch_size=4, group_size=2)
+    with pytest.raises(TypeError, match="is 'good'; the function returns a number, or None"):
+        veracity.train_grpo(tiny, problems, lambda *_: "good", tmp_path / "rl", batch_size=4, group_size=2)  # type: ignore[arg-type, return-value]
     assert not (tmp_path / "rl").exists()
 
 
 def test_what_cannot_be_trained_is_named(tmp_path: Path, tiny: veracity.Model) -> None:
     with pytest.raises(ConfigError, match="words before its conversations"):
         veracity.train_sft(tiny.with_system("careful"), [(ASKED, "gout")], tmp_path / "a")
+    with pytest.raises(ConfigError, match="sim/bayesian has no weights to train"):
+        veracity.train_sft("sim/bayesian", [(ASKED, "gout")], tmp_path / "a")
     with pytest.raises(ConfigError, match="epoch"):
         veracity.train_sft(tiny, [(ASKED, "gout")], tmp_path / "a", epoch=3)
     with pytest.raises(ConfigError, match="asks 'judge', whom nobody plays"):

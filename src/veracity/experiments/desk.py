@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from pydantic import Field
 
 from veracity.core.config import Settings
+from veracity.core.errors import ConfigError
 from veracity.core.identity import content_hash
 from veracity.core.records import Failure
 from veracity.core.requests import Backend, Program
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 POLICY = "policy"
 """The role of the model that a stage is about."""
+WEIGHTLESS = ("sim", "understudy", "human")
+"""Kinds of models that no training can start from, and that are no makers' names on the hub."""
 PACE_S = 15.0
 """Seconds between two lines about a training."""
 
@@ -270,12 +273,15 @@ def start_folder(model: str) -> Path:
 def weights_of(model: str) -> str:
     """Where the weights of a model lie: the folder of `trained/<run>/<name>`, a hub id without `hf/`, else the name.
 
-    Raises ConfigError where there is no such trained model, or it is made of examples and has no weights of its own.
+    Raises ConfigError where there is no such trained model, or it is made of examples and has no weights of its own, or
+    the model is a person or an agent by rules.
     """
     from veracity.models.kinds.trained import weights_folder
     from veracity.models.spec import ModelSpec
 
     spec = ModelSpec.parse(model)
+    if spec.kind in WEIGHTLESS and not Path(model).is_dir():
+        raise ConfigError(f"{model} has no weights to train; name tiny, a folder, hf/<hub id> or trained/<run>/<name>")
     if spec.kind == "trained" and not Path(model).is_dir():
         return str(weights_folder(spec))
     return spec.rest if spec.kind == "hf" and spec.rest else model

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, SupportsFloat
 
 from veracity.core.errors import ConfigError
 from veracity.core.problem import Problem
@@ -32,9 +32,14 @@ class FunctionGrader:
         """Nothing that could be known before it runs."""
 
     def grade(self, problem: Problem, output: str) -> Program[Graded]:
-        """Call it; what it raises ends the program."""
+        """Call it; what it raises ends the program, and so does what is neither a number nor None (TypeError)."""
         yield from _nothing()
         value = self.of(problem, output)
+        if not (value is None or isinstance(value, SupportsFloat)):
+            raise TypeError(
+                f"the reward of {problem.domain}/{problem.id} is {value!r:.80}; the function returns a number, or None "
+                "where there is none"
+            )
         if value is None or not math.isfinite(value):
             return Graded(None, "grader_failed", f"the function returned {value}")
         return Graded(float(value), "ok")
