@@ -11,7 +11,7 @@ from rich.console import Console
 
 from servers import FaultyServer
 from veracity.core.config import load_settings
-from veracity.core.errors import CapabilityError
+from veracity.core.errors import CapabilityError, ConfigError
 from veracity.core.requests import Generate
 from veracity.experiments.running import run_recipe
 from veracity.experiments.truth_seeking.experiment import prepare_truth_seeking
@@ -53,6 +53,12 @@ def test_what_a_judge_says_that_is_no_belief_is_counted(said: str, state: str, t
         row = scores(tmp_path, given)["truth_accuracy.brier.eventual"]
     assert (row["value"], row["n"], row["state"]) == (None, 0, state)
     assert {one["status"]: one["rows"] for one in row["statuses"]} == {state: 4}
+
+
+def test_a_grader_that_asks_a_model_needs_one_named() -> None:
+    given = recipe("grader", grader={"spec": "model"}, judge={"models": []})
+    with pytest.raises(ConfigError, match=r"grader.spec=model asks a model.*: set grader.model, or judge.models"):
+        prepare_truth_seeking(load_settings(TruthSeekingSettings, given))
 
 
 def test_fewer_valid_trials_than_the_minimum_are_insufficient(tmp_path: Path) -> None:

@@ -144,7 +144,7 @@ def open_truth_bench(settings: TruthSeekingSettings, opened: Mapping[str, str] |
     _check_usable(settings, problems)
     backends = open_roles(_names(settings) | dict(opened or {}), None)
     if "grader" in asked.metrics:
-        backends |= sandbox_of(named_grader(settings.grader.spec))
+        backends |= sandbox_of(_grader_that_is_played(settings))
     _check_different(asked.chosen_models, backends)
     if "qualitative" in asked.metrics:
         _check_raters(settings, backends)
@@ -201,6 +201,16 @@ def _drawn(settings: TruthSeekingSettings) -> tuple[tuple[Problem, ...], dict[st
     if twice := [name for name, n in Counter((p.domain, p.id) for p in found).items() if n > 1]:
         raise ConfigError(f"{'/'.join(twice[0])} is in two of {', '.join(asked.domains)}; ask one of them at a time")
     return tuple(found), pools
+
+
+def _grader_that_is_played(settings: TruthSeekingSettings) -> Grader:
+    """The grader; ConfigError where it asks a model and none is named."""
+    grader = named_grader(settings.grader.spec)
+    if asks_a_model(grader) and GRADER not in role_names(settings):
+        raise ConfigError(
+            f"grader.spec={settings.grader.spec} asks a model, and nobody is named: set grader.model, or judge.models"
+        )
+    return grader
 
 
 def _check_usable(settings: TruthSeekingSettings, problems: Sequence[Problem]) -> None:
