@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from veracity.core.errors import ConfigError, DataError
 from veracity.core.problem import Problem
+from veracity.core.registry import nearest
 from veracity.core.requests import Message
 from veracity.domains import open_domain
 from veracity.domains.wording import normalised
@@ -151,6 +152,11 @@ def _ranked(source: SourceSettings, run: RunTables, scores: pl.DataFrame) -> Fin
     """What the analyzer found for the metric."""
     from veracity.analysis.analyzers.trajectory_score import ScoreOptions, TrajectoryScore
 
+    if source.metric not in (known := sorted(set(scores["algorithm"]))):
+        hint = nearest(source.metric, known)
+        raise ConfigError(
+            f"source.metric: {run.name} has no row of {source.metric!r}{hint}; there are: {', '.join(known)}"
+        )
     options = ScoreOptions(
         metrics=[source.metric],
         splits=["train", "validation"],
