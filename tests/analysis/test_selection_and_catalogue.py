@@ -125,6 +125,7 @@ def test_changes_of_tokens_add_up_to_the_uplift() -> None:
     run = evidence_of([TEXT])
     (finding,) = analyze([run], analyzers=["token_level_evidence"])
     assert [(r["token"], r["nats"]) for r in table(finding, "tokens")] == [(" <urn>", 3.0), ("The", 0.5), ("\n", -1.0)]
+    assert "+2.5 nats, of which +3 at “<urn>”" in finding.answer
     assert finding.plots[0].lines[0][2] == pytest.approx([0.5, 3.5, 2.5])  # type: ignore[union-attr]
     twice = token_changes(evidence_of([TEXT], trials=(0, 2)).token_evidence)
     assert [(t.trials, t.change.sum()) for t in twice] == [(2, pytest.approx(5.5))]

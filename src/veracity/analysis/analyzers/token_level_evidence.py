@@ -105,11 +105,13 @@ class TokenLevelEvidence(Analyzer):
                 model = f"{names[row['model']]}-{row['item']}-{name[:8]}"
                 place = Place(str(metric), row["domain"], row["mode"], row["system"], model)
                 asked = shorten(row["question"], 80, placeholder=" …")
-                title = f"{metric} of {names[row['model']]}: {asked}"
-                yield self._finding(place, rows.filter(pl.col("trajectory") == name), title)
+                who = f"{metric} of {names[row['model']]}"
+                yield self._finding(place, rows.filter(pl.col("trajectory") == name), who, asked)
 
-    def _finding(self, place: Place, evidence: pl.DataFrame, title: str) -> Finding:
-        texts = token_changes(evidence)
+    def _finding(self, place: Place, evidence: pl.DataFrame, who: str, asked: str) -> Finding:
+        title, texts = f"{who}: {asked}", token_changes(evidence)
+        most, change = _strongest(texts)
+        total = sum(float(t.change.sum()) for t in texts)
         lines = [
             (f"text {i}", list(range(1, len(t.tokens) + 1)), np.cumsum(t.change).tolist())
             for i, t in enumerate(texts, start=1)
@@ -119,7 +121,16 @@ class TokenLevelEvidence(Analyzer):
         return Finding(
             self.name, "trajectory", place, title, [_top(texts, self.options.top)], [plot],
             files={"heat_map.html": heat_map(texts, title)},
+            answer=f"{who}, one trajectory: {total:+.3g} nats, of which {change:+.3g} at “{most}”. “{asked}”",
+            summary={"nats": total, "texts": len(texts), "strongest token": most, "its nats": change},
         )  # fmt: skip
+
+
+def _strongest(texts: Sequence[TokenChange]) -> tuple[str, float]:
+    """The token that changed most, up or down, and by how much."""
+    changes = [pair for t in texts for pair in zip(t.tokens, t.change.tolist(), strict=True)]
+    token, change = max(changes, key=lambda pair: abs(pair[1]))
+    return token.strip() or repr(token), float(change)
 
 
 def _top(texts: Sequence[TokenChange], top: int) -> ResultTable:
