@@ -252,7 +252,8 @@ def _algorithm(joined: pl.DataFrame) -> pl.Series:
 
     A row without a value, as of a trajectory that could not be had, has no judge; that is no variant of the metric.
     """
-    kinds = joined.group_by("metric").agg(pl.n_unique("config"), pl.col("judge").filter(pl.col("value").is_not_null()).n_unique())
+    judges = pl.col("judge").filter(pl.col("value").is_not_null()).n_unique()
+    kinds = joined.group_by("metric").agg(pl.n_unique("config"), judges)
     several = {metric: (config > 1, judge > 1) for metric, config, judge in kinds.iter_rows()}
     named = []
     for metric, config, judge in joined.select("metric", "config", "judge").iter_rows():

@@ -63,7 +63,7 @@ class Domain:
         if n is not None and not 0 < n <= len(pool):
             raise ConfigError(
                 f"the split {split!r} of {self.name} has {len(pool)} of its {len(self._all)} problems, so {n} cannot "
-                "be drawn; ask for fewer, for all that are there (problems=null in a recipe), or for the split 'all'"
+                "be drawn; ask for fewer, for all that are there (null in a recipe), or for the split 'all'"
             )
         return tuple(sorted(pool, key=lambda p: (derive_seed(seed, "problems", p.id), p.id))[:n])
 

@@ -45,9 +45,9 @@ def system_prompt(name: str) -> SystemPrompt | None:
     if versions:
         return known[max(versions, key=_version)]
     names = sorted({prompt_id.rpartition(".v")[0] for prompt_id in known})
-    hint = nearest(name, [NONE, *names, *known]) or f"; there are: {', '.join([NONE, *names])}"
+    hint = nearest(name, [NONE, *names, *known]) or f"; there are: {', '.join([NONE, *names])}."
     raise ConfigError(
-        f"there is no system prompt {name!r}{hint}. Your own go into {own_folder()} as <name>.v<number>.txt"
+        f"there is no system prompt {name!r}{hint} Your own go into {own_folder()} as <name>.v<number>.txt"
     )
 
 
