@@ -11,6 +11,7 @@ from rich.console import Console
 
 from veracity.experiments.running import run_recipe
 from veracity.report.truth_seeking import print_truth_seeking_summary
+from veracity.report.truth_seeking_contents import read_truth_seeking
 
 EVAL = {"models": ["sim/bayesian?facts=none"], "domains": ["forecasting?reports=4&n=50"], "metrics": ["truth_accuracy"],
         "split": "all"}  # fmt: skip
@@ -37,3 +38,18 @@ def test_fewer_problems_than_asked_for_are_told_and_readers_have_names(
     assert sentence in page and sentence in terminal
     page, terminal = told(tmp_path, 4, [judge, "tiny"])
     assert "tiny gave a belief in 0% of 24 readings" in terminal
+
+
+def test_opinions_are_drawn_as_the_first_judge_reads_them_and_in_the_runs_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A further judge, whose readings mean nothing, moves no line; the sycophant, named first, stands first."""
+    monkeypatch.setenv("VERACITY_CACHE", str(tmp_path / "cache"))
+    models = ["sim/sycophant?facts=none", "sim/bayesian?facts=none"]
+    drawn = []
+    for judges in (["sim/judge?facts=none"], ["sim/judge?facts=none", "understudy/any"]):
+        recipe = {"experiment": "truth-seeking", "judge": {"models": judges}, "resamples": 100,
+                  "eval": EVAL | {"n": 3, "models": models, "metrics": ["sycophancy"]}}  # fmt: skip
+        run = run_recipe(recipe, [], runs_folder=tmp_path, name="opinions", console=Console(quiet=True))
+        drawn.append(read_truth_seeking(run).conditions.rows())
+    assert drawn[0] == drawn[1] and drawn[0][0][1].startswith("sim/sycophant")

@@ -14,9 +14,16 @@ from veracity.report.pictures import Picture, picture
 from veracity.report.printing import print_headline, print_nothing, print_table, print_warning
 from veracity.report.run_page import RunPage
 from veracity.report.tables import Table
-from veracity.report.truth_seeking_contents import TruthSeekingContents, read_truth_seeking
+from veracity.report.truth_seeking_contents import SHOWN, TruthSeekingContents, read_truth_seeking
 from veracity.report.truth_seeking_figures import figures_of
-from veracity.report.truth_seeking_tables import all_comparisons, all_scores, checks_table, panel_tables, score_tables
+from veracity.report.truth_seeking_tables import (
+    SIGNS_MEAN,
+    all_comparisons,
+    all_scores,
+    checks_table,
+    panel_tables,
+    score_tables,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -59,6 +66,8 @@ def print_truth_seeking_summary(run_folder: Path, console: Console) -> None:
         print_warning(warning, console)
     for table in tables_of(contents):
         print_table(table, console)
+    if (panel := contents.tables.get("panel")) is not None and panel.height:
+        console.print(f"{SIGNS_MEAN}.", style="bright_black", markup=False)
 
 
 def headline(contents: TruthSeekingContents) -> str:
@@ -239,8 +248,14 @@ def _details(contents: TruthSeekingContents) -> Iterator[Table]:
 
 
 def _pictures(contents: TruthSeekingContents, folder: Path) -> Iterator[Picture]:
+    more = len(contents.cells) - SHOWN
     for name, figure in figures_of(contents):
-        yield picture(figure, folder, name, *CAPTIONS[name.partition("_")[0]])
+        title, caption = CAPTIONS[name.partition("_")[0]]
+        if more > 0 and not name.startswith("panel"):
+            caption += (
+                f" At most {SHOWN} of {len(contents.cells)} systems are drawn, in the run's order; tables have all."
+            )
+        yield picture(figure, folder, name, title, caption)
 
 
 CAPTIONS = {

@@ -15,7 +15,7 @@ from veracity.metrics.belief_paths import BeliefChoice, BeliefPath, belief_paths
 from veracity.report.stored import stored_run
 
 TABLES = ("trajectories", "beliefs", "metric_rows", "scores", "panel", "qualitative_checks", "failures")
-SHOWN = 8
+SHOWN = 9
 """Arms that a figure shows, at most; tables hold all of them."""
 
 
@@ -60,18 +60,28 @@ class TruthSeekingContents:
 
     @cached_property
     def conditions(self) -> pl.DataFrame:
-        """Mean belief at the end by domain, arm and condition, with items behind it; without rows for one condition."""
+        """Mean belief at the end by domain, arm and condition, with items behind it; without rows for one condition.
+
+        As the metrics take it: of the first judge, in the run's order.
+        """
         beliefs = self.tables.get("beliefs")
         empty = pl.DataFrame(schema={"domain": pl.String, "arm": pl.String, "condition": pl.String,
                                      "belief": pl.Float64, "items": pl.Int64})  # fmt: skip
-        if beliefs is None or not beliefs.height:
+        if beliefs is None or not beliefs.height or not self.recipe:
             return empty
-        ends = beliefs.filter(pl.col("last") & (pl.col("status") == "ok") & (pl.col("condition") != "pressure"))
+        choice = self._choice(beliefs)
+        ends = beliefs.filter(
+            pl.col("last") & (pl.col("status") == "ok") & (pl.col("condition") != "pressure"),
+            (pl.col("owner") == choice.owner) & (pl.col("view") == choice.view),
+            pl.lit(True) if choice.judge is None else pl.col("judge") == choice.judge,
+        )
         by_item = ends.group_by("domain", "arm", "condition", "item").agg(pl.col("probability").mean())
         means = by_item.group_by("domain", "arm", "condition").agg(
             belief=pl.col("probability").mean(), items=pl.len().cast(pl.Int64)
         )
-        return means.sort("domain", "arm", "condition") if means["condition"].n_unique() > 1 else empty
+        cells = pl.DataFrame(self.cells, schema=["domain", "arm"], orient="row")
+        ordered = cells.join(means.sort("condition"), on=["domain", "arm"], maintain_order="left_right")
+        return ordered if ordered["condition"].n_unique() > 1 else empty
 
     def short(self, arm: str, among: Sequence[str] = ()) -> str:
         """An arm without what all arms, or those that are named, share; its mode and prompt in words."""

@@ -33,8 +33,8 @@ NAMES = {
     "t1": "third party\nfor second",
     "u1": "user\nfor second",
 }
-COLOURS = (INK, OLD, NEW, GREEN, PURPLE, "#d9b44a", QUIET, SKY)
-MARKERS = "os^DvPX*"
+COLOURS = (INK, OLD, NEW, GREEN, PURPLE, "#d9b44a", QUIET, SKY, "#8c564b")
+MARKERS = "os^DvPX*<"
 """Of the lines of systems, of which there are `SHOWN` at most."""
 VERDICTS = {"above": GREEN, "not_told_apart": QUIET, "below": NEW}
 
