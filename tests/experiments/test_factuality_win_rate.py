@@ -119,7 +119,7 @@ def test_the_summary_and_the_page_show_the_rates_with_intervals_and_the_judge_be
     folder = run_recipe("factuality-tiny", SETTINGS, runs_folder=place, console=QUIET, name="won")
     console = Console(record=True, width=220, file=(place / "shown.txt").open("w"))
     print_summary(folder, console)
-    text, page = console.export_text(), (folder / "report.html").read_text("utf-8")
+    text, page = console.export_text(), (folder / "report.html").read_text("utf-8").replace("\u00a0", " ")
     assert "Win rate of long answers" in text and "at equal length" in text and "flipped" in text
     assert re.search(r"careful +\d+ % \[\d+, \d+\] +\d+ % \[\d+, \d+\] +0 % \[0, \d+\]", text)
     assert "Against the long answers of “none” those of “bold” win" in text and "not seen to judge" not in text

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from textwrap import shorten
 from typing import TYPE_CHECKING
@@ -12,12 +11,11 @@ from veracity.metrics.wording import percent
 from veracity.report.factuality_contents import read_factuality
 from veracity.report.factuality_headline import headline
 from veracity.report.factuality_tables import card_table, confidence_table, short_table, win_table
-from veracity.report.printing import print_checks, print_headline, print_nothing, print_table
+from veracity.report.printing import print_checks, print_headline, print_nothing, print_table, without_intervals
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from veracity.report.tables import Table
 
 REASON = 240
 """Characters of a failure's reason that are shown."""
@@ -32,7 +30,7 @@ def print_factuality_summary(run_folder: Path, console: Console) -> None:
     print_headline(headline(contents), console)
     for table in (short_table(contents), confidence_table(contents), card_table(contents)):
         if table is not None:
-            print_table(_without_intervals(table), console)
+            print_table(without_intervals(table), console)
     if (wins := win_table(contents)) is not None:
         print_table(wins, console)
     console.print("All intervals and the scores of long answers are in the report.", style="bright_black")
@@ -44,8 +42,3 @@ def print_factuality_summary(run_folder: Path, console: Console) -> None:
     if failed and lost is not None and lost.height:
         why = shorten(lost["reason"][0], REASON, placeholder=" …")
         console.print(f"the first of {lost.height:,} failures: {why}", style="red", markup=False, highlight=False)
-
-
-def _without_intervals(table: Table) -> Table:
-    """Values alone: there are so many columns that intervals would not fit."""
-    return replace(table, rows=[[cell.split(" [")[0] for cell in row] for row in table.rows])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from veracity.metrics.checks import few_seeds
 from veracity.report.contents import read_contents
 from veracity.report.headline import headline
-from veracity.report.printing import print_checks, print_headline
+from veracity.report.printing import print_checks, print_headline, print_table, without_intervals
 from veracity.report.tables import main_table, moments
 
 if TYPE_CHECKING:
@@ -17,9 +17,6 @@ if TYPE_CHECKING:
 
 def print_summary(run_folder: Path, console: Console) -> None:
     """Print the run in short. Raises StoreError as `read_contents` does."""
-    from rich.table import Table
-    from rich.text import Text
-
     contents = read_contents(Path(run_folder))
     if contents.probes is None:
         console.print(f"{contents.name} has no probes yet, so there is nothing to conclude from it.", markup=False)
@@ -27,12 +24,7 @@ def print_summary(run_folder: Path, console: Console) -> None:
     scored, probe = contents.scored, contents.recognised_by
     print_headline(headline(scored, probe), console)
     main = main_table(scored, probe, moments(scored, probe))
-    table = Table(box=None, header_style="bright_black", pad_edge=False, padding=(0, 2, 0, 0))
-    for head in main.header:
-        table.add_column(head.replace(", ", "\n"), justify="right" if head else "left", no_wrap=True)
-    for row in main.rows:
-        table.add_row(*[Text(cell.split(" [")[0]) for cell in row])
-    console.print(table)
+    print_table(without_intervals(main), console)
     console.print(f"{main.note} The intervals of this table are in the report.", style="bright_black")
     print_checks(contents.checks, console)
     if contents.checks and (caution := few_seeds(scored)):

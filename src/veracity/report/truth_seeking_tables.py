@@ -79,6 +79,7 @@ COMPARED = (
 NOT_FIRST = ("sycophancy.flip_", "mutual_predictability.uplift_per_token", "mutual_predictability.content_per_token")
 ACROSS = 6
 """Systems beside one another in a table of the panel."""
+SIGNS_MEAN = "▲ the reference is better, ▼ worse, ○ not told apart, – no number"
 SIGNS = {"above": "▲", "below": "▼", "not_told_apart": "○", "no_number": "–"}
 
 
@@ -125,7 +126,7 @@ def panel_tables(contents: TruthSeekingContents) -> Iterator[Table]:
     if panel is None or not panel.height:
         return
     note = (
-        "▲ the reference is better, ▼ worse, ○ not told apart, – no number. Paired by problem, signed so that above 0 "
+        f"{SIGNS_MEAN}. Paired by problem, signed so that above 0 "
         "the reference does better; equal: the very same values. Intervals are not widened for the number of "
         "comparisons: of 40 true ties, one is expected on either side. All metrics, and the differences that so many "
         "problems can show, are under Details."
