@@ -74,6 +74,16 @@ def test_what_the_ledger_has_is_not_asked_again(tmp_path: object) -> None:
     assert len(asked) == 2
 
 
+def test_a_program_is_played_once() -> None:
+    """A generator that ran before would come to None, which is no result."""
+    program, roles = debate("x"), {"pro": said("A"), "con": said("B")}
+    veracity.play(program, roles, ledger=None)
+    with pytest.raises(ConfigError, match="was played before"):
+        veracity.play(program, roles, ledger=None)
+    with pytest.raises(ConfigError, match="program again was"):
+        veracity.play_many({"new": debate("x"), "again": program}, roles, ledger=None)
+
+
 def test_a_budget_stops_in_time() -> None:
     roles: Roles = {"pro": said("A"), "con": said("B")}
     found = veracity.play_many({"x": debate("x")}, roles, ledger=None, budget=veracity.Budget(requests=1))

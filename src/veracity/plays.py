@@ -7,10 +7,12 @@ role is said here, so the same program runs on the embedded model, a served one,
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from inspect import GEN_CREATED, getgeneratorstate, isgenerator
 from typing import TypeVar, cast
 
 from veracity._running import LedgerChoice, Running, raised, shared
 from veracity.api import Model
+from veracity.core.errors import ConfigError
 from veracity.core.records import Failure
 from veracity.core.requests import Backend, Program
 from veracity.engine import Budget, Progress
@@ -43,7 +45,7 @@ def play(
         progress: Hears how it goes on, at most ten times a second.
 
     Raises:
-        ConfigError: it asks a role that nobody plays, or a name names no model.
+        ConfigError: it asks a role that nobody plays, a name names no model, or it was played before.
         Exception: whatever else ends the program, as the errors of models that it does not handle.
     """
     return BACKGROUND.run(aplay(program, roles, ledger=ledger, budget=budget, progress=progress))
@@ -73,7 +75,8 @@ async def aplay(
     progress: Callable[[Progress], None] | None = None,
 ) -> T:
     """`play`, awaited."""
-    results = await Running(backends_of(roles), ledger, budget, progress).results({"0": program})
+    running = Running(backends_of(roles), ledger, budget, progress)
+    results = await running.results(_fresh({"0": program}))
     return cast(T, raised(results["0"]))
 
 
@@ -86,8 +89,16 @@ async def aplay_many(
     progress: Callable[[Progress], None] | None = None,
 ) -> dict[str, T | Failure]:
     """`play_many`, awaited."""
-    results = await Running(backends_of(roles), ledger, budget, progress).results(programs)
+    results = await Running(backends_of(roles), ledger, budget, progress).results(_fresh(programs))
     return {name: failure(name, one) if isinstance(one, Exception) else one for name, one in results.items()}
+
+
+def _fresh(programs: Mapping[str, Program[T]]) -> Mapping[str, Program[T]]:
+    """The programs. ConfigError for one that was begun: it would go on in the middle, or come to nothing."""
+    for name, one in programs.items():
+        if isgenerator(one) and getgeneratorstate(one) != GEN_CREATED:
+            raise ConfigError(f"program {name} was played before; call the function that makes it once more")
+    return programs
 
 
 def backends_of(roles: Roles) -> dict[str, Backend]:
