@@ -67,3 +67,14 @@ def test_tokens_of_a_run_add_up_to_its_uplifts_and_are_shown(tmp_path: Path, mon
     kept = table(again, "token_evidence.mutual_predictability")
     first = table(again, "trajectories").group_by("arm", maintain_order=True).first()["trajectory"]
     assert set(kept["trajectory"]) <= set(first) and kept.height < evidence.height
+
+
+@pytest.mark.parametrize("resume", [{"results": "never"}, {"fill": False}])
+def test_trials_that_are_not_made_anew_are_all_there_whatever_tokens_are_wanted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, resume: dict[str, Any]
+) -> None:
+    """How many answers have token evidence is no reason to lose the trials of the others."""
+    monkeypatch.setenv("VERACITY_CACHE", str(tmp_path / "cache"))
+    rows = table(launch(tmp_path), "metric_rows")
+    for wanted in (1, 20):
+        assert table(launch(tmp_path, token_evidence=wanted, resume=resume), "metric_rows").equals(rows)

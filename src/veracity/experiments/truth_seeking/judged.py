@@ -94,7 +94,15 @@ def mutual_stage(bench: Bench, desk: Desk, written: Sequence[Kept]) -> pl.DataFr
     axes = mutual_settings(bench.settings)
     how = [axes, axes.config, predictors]
     judge = bench.identity(JUDGE) if asked.scoring == "judge_consistency" else ""
-    keys = {stage_key("mutual", k, judge, [*how, pool_hashes[_setup(k)], k.name in shown]): k for k in own}
+    resume = bench.settings.resume
+    stage = Stage(desk.run_folder, "mutual_trials", {}, resume.results, resume.fill)
+
+    def key(kept: Kept, tokens: bool) -> str:
+        return stage_key("mutual", kept, judge, [*how, pool_hashes[_setup(kept)], tokens])
+
+    # without tokens, and with more of them than are wanted, trials are the same
+    there = stage.under({key(k, k.name in shown): key(k, k.name not in shown) for k in own})
+    keys = {there[key(k, k.name in shown)]: k for k in own}
     beside = {"token_evidence.mutual_predictability": TOKEN_EVIDENCE}
     return judged(bench, desk, "mutual_trials", TRIALS, keys, trials, made, beside)
 

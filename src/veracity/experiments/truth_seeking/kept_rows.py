@@ -61,6 +61,14 @@ class Stage:
         """Whether what is stored is all there is."""
         return self.policy == "never" or (self.policy == "missing" and not self.fill and _stored(self) is not None)
 
+    def under(self, keys: Mapping[str, str]) -> dict[str, str]:
+        """Key → the same, or the one that it is given with, whose rows will do where nothing more is made.
+
+        So it is the other one where the stage is closed, and has that alone.
+        """
+        known = set(self.run.read_table(self.book)["key"]) if self.closed and self.book in self.run.tables() else set()
+        return {key: other if other in known and key not in known else key for key, other in keys.items()}
+
 
 @dataclass(frozen=True, slots=True)
 class _Stored:

@@ -21,7 +21,7 @@ from veracity.experiments.truth_seeking.beliefs import Kept
 from veracity.experiments.truth_seeking.bench import FORECASTER, INVESTIGATOR, WORLD_GENERATOR, Bench
 from veracity.experiments.truth_seeking.judged import neutral, with_tokens
 from veracity.experiments.truth_seeking.kept_rows import Made, Stage, extended
-from veracity.experiments.truth_seeking.settings import TruthSeekingSettings
+from veracity.experiments.truth_seeking.settings import RecomputePolicy, TruthSeekingSettings
 from veracity.judging.token_scores import TokenScores
 from veracity.judging.world_in_the_loop import (
     ArmAnswer,
@@ -80,8 +80,18 @@ def world_stage(bench: Bench, desk: Desk, written: Sequence[Kept]) -> pl.DataFra
     who = [bench.identity(role) for role in (WORLD_GENERATOR, INVESTIGATOR, FORECASTER)]
     shown = with_tokens(bench.settings, own)
     how = [settings.config, settings.seconds, who, "controls of the same style"]
-    wanted = {content_hash(["world", kept.name, kept.arm, *how, kept.name in shown]): kept for kept in own}
     before = looked_before(*_stored(desk)) if resume.witl.startswith("uplift") else {}
+    blanket = resume.results == "missing" and resume.witl == "upliftblanket" and bool(before)
+    policy: RecomputePolicy = "always" if blanket else resume.results
+    tables = {"world_trials": WORLD_TRIALS, TOKENS: TOKEN_EVIDENCE}
+    stage = Stage(desk.run_folder, "world_trials", tables, policy, resume.fill)
+
+    def named(kept: Kept, tokens: bool) -> str:
+        return content_hash(["world", kept.name, kept.arm, *how, tokens])
+
+    # without tokens, and with more of them than are wanted, trials are the same
+    there = stage.under({named(k, k.name in shown): named(k, k.name not in shown) for k in own})
+    wanted = {there[named(k, k.name in shown)]: k for k in own}
 
     def ask(todo: Mapping[str, Kept], number: int) -> dict[str, Made]:
         programs = {
@@ -104,9 +114,7 @@ def world_stage(bench: Bench, desk: Desk, written: Sequence[Kept]) -> pl.DataFra
             made[key] = Made((rows, tokens), failed)
         return made
 
-    policy = "always" if resume.results == "missing" and resume.witl == "upliftblanket" and before else resume.results
-    tables = {"world_trials": WORLD_TRIALS, TOKENS: TOKEN_EVIDENCE}
-    return extended(Stage(desk.run_folder, "world_trials", tables, policy, resume.fill), wanted, ask)[0]
+    return extended(stage, wanted, ask)[0]
 
 
 def _look(
