@@ -37,7 +37,7 @@ TITLE = "Labels against the truth, and utility along each search"
 CAPTION = (
     "Left: accuracy up to the flip with 95 % intervals by source item (filled), agreement with a salient feature that "
     "is not the truth, the longest answer (open), and what chance gives (tick). Right: utility, a line a "
-    "search; 0 is as predictable as can be, and each statement that gets a label costs some of it."
+    "search; 0 is as predictable as can be."
 )
 INTRO = (
     "Each statement is a question with an answer, true or false. Coherent labels (internal coherence maximisation, Wen "
@@ -45,7 +45,8 @@ INTRO = (
     "and used for these scores, and for the examples of the row true examples.",
     "Labels and their exact opposite are equally coherent, so a search cannot know which word is the true one. "
     "Accuracy is told as labels stand, and up to the flip: each labelling the way round that is nearer the truth. That "
-    "is above one half by chance; the column chance says how far, if labels of each problem were turned by a coin. "
+    "is above one half by chance; the column chance says how far, if a coin said of each problem whether its labels "
+    "are better or worse than the same ones dealt out anew among its statements. "
     "Intervals are over source items of problems, for the seeds of this run; seeds are shown one by one below.",
     "Coherence is not accuracy: whatever a model can infer from labels in a context, and is salient enough, is "
     "coherent. Searches that end in different labels are a sign of it that needs no truth; their utility is none. "
