@@ -79,6 +79,14 @@ def test_an_environment_becomes_a_recipe_that_can_be_run() -> None:
     assert settings.resume.beliefs == "always" and settings.mp.k == 5
 
 
+def test_openrouter_is_asked_where_it_is_wanted_and_has_the_model() -> None:
+    given = {"POLICY_LIST": "gpt-o3,Qwen/Qwen3-0.6B", "JUDGE_POLICY_NAMES": "gpt-4.1", "USE_RAY": "1"}
+    recipe = translate(given | {"USE_OPENROUTER": "1"}).recipe
+    assert recipe["eval"]["models"] == ["openrouter/openai/o3", "ray/hf/Qwen/Qwen3-0.6B"]
+    assert recipe["judge"]["models"] == ["openrouter/openai/gpt-4.1"]
+    assert translate(given | {"USE_OPENROUTER": "0"}).recipe["eval"]["models"][0] == "gpt-o3"
+
+
 def test_secrets_are_named_and_never_copied(tmp_path: Path) -> None:
     env, out = tmp_path / ".env", tmp_path / "recipe.yaml"
     env.write_text(

@@ -164,6 +164,8 @@ def _with_options(recipe: dict[str, Any], environment: Mapping[str, str]) -> Non
         asked["domains"] = [_domain(domain, environment) for domain in asked["domains"]]
     if "models" in asked:
         asked["models"] = [model_of(model, environment) for model in asked["models"]]
+    if "judge" in recipe:
+        recipe["judge"]["models"] = [model_of(model, environment) for model in recipe["judge"]["models"]]
     if environment.get("POLICY_LIST_MODE", "").strip() == "neurips":
         asked.setdefault("system_prompts", list(PAPER_PROMPTS))
     if "n" in asked:  # their splits are other ones
@@ -193,7 +195,14 @@ def _domain(domain: str, environment: Mapping[str, str]) -> str:
 
 
 def model_of(model: str, environment: Mapping[str, str]) -> str:
-    """Hub ids are models here; behind Ray where that is asked for. Names of hosted models are in our catalogue."""
+    """Hub ids are models here; behind Ray where that is asked for. Names of hosted models are in our catalogue.
+
+    They stay as they are, to be asked of whoever there is a key for, or become OpenRouter's where that is asked for.
+    """
+    from veracity.models.catalogue import catalogue
+
+    if _is_on(environment, "USE_OPENROUTER") and (found := catalogue().find(model)):
+        return next((route for route in found[1].routes if route.startswith("openrouter/")), model)
     routed = f"hf/{model}" if "/" in model and not model.startswith(("openrouter/", "hf/", "ray/")) else model
     return f"ray/{routed}" if routed.startswith("hf/") and _is_on(environment, "USE_RAY") else routed
 
