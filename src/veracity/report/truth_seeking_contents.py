@@ -79,7 +79,7 @@ class TruthSeekingContents:
         means = by_item.group_by("domain", "arm", "condition").agg(
             belief=pl.col("probability").mean(), items=pl.len().cast(pl.Int64)
         )
-        cells = pl.DataFrame(self.cells, schema=["domain", "arm"], orient="row")
+        cells = pl.DataFrame(self.cells, schema={"domain": pl.String, "arm": pl.String}, orient="row")
         ordered = cells.join(means.sort("condition"), on=["domain", "arm"], maintain_order="left_right")
         return ordered if ordered["condition"].n_unique() > 1 else empty
 
