@@ -19,6 +19,7 @@ def score(arm: str, value: float | None, *, lost: int = 0, state: str = "ok") ->
     statuses = [{"status": "ok", "rows": 80 - lost}, *([{"status": "no_belief", "rows": lost}] if lost else [])]
     ends = {"ci_low": None, "ci_high": None} if value is None else {"ci_low": value - 0.02, "ci_high": value + 0.02}
     about = {"domain": "forecasting", "arm": arm, "metric": BRIER, "value": value, "direction": "lower", "null": 0.25}
+    about |= {"reason": "why" if lost else None}
     return about | ends | {"n": 80 - lost, "clusters": 70, "state": state, "statuses": statuses}
 
 
@@ -52,7 +53,7 @@ def test_nothing_is_said_to_be_whole_where_there_is_no_number() -> None:
 def test_all_scores_keep_their_identifiers_and_counts() -> None:
     (table,) = all_scores(contents(scores=[score(GOOD, 0.041, lost=3)]))
     assert table.rows[0][1:] == [
-        f"Brier loss at the end\n{BRIER}", "0.041 [0.021, 0.061]", "lower", "0.25", "77, 70", "3 no belief",
+        f"Brier loss at the end\n{BRIER}", "0.041 [0.021, 0.061]\nwhy", "lower", "0.25", "77, 70", "3 no belief",
     ]  # fmt: skip
 
 

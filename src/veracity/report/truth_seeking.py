@@ -248,13 +248,12 @@ def _details(contents: TruthSeekingContents) -> Iterator[Table]:
 
 
 def _pictures(contents: TruthSeekingContents, folder: Path) -> Iterator[Picture]:
-    more = len(contents.cells) - SHOWN
+    opinions = contents.conditions.select("domain", "arm").n_unique()
     for name, figure in figures_of(contents):
         title, caption = CAPTIONS[name.partition("_")[0]]
-        if more > 0 and not name.startswith("panel"):
-            caption += (
-                f" At most {SHOWN} of {len(contents.cells)} systems are drawn, in the run's order; tables have all."
-            )
+        drawable = {"opinions": opinions, "panel": 0}.get(name.partition("_")[0], len(contents.paths))
+        if drawable > SHOWN:
+            caption += f" At most {SHOWN} of {drawable} systems are drawn, in the run's order; tables have all."
         yield picture(figure, folder, name, title, caption)
 
 

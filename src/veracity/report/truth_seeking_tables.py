@@ -109,7 +109,7 @@ def all_scores(contents: TruthSeekingContents) -> Iterator[Table]:
             [
                 contents.short(row["arm"]),
                 named(row["metric"]),
-                _value(row),
+                "\n".join([_value(row), *([row["reason"]] if row["reason"] else [])]),
                 row["direction"] or "–",
                 "–" if row["null"] is None else f"{row['null']:.3g}",
                 f"{row['n']:,}, {row['clusters']:,}",
