@@ -25,7 +25,6 @@ from veracity.report.factuality_headline import headline
 from veracity.report.factuality_tables import (
     card_table,
     confidence_table,
-    estimate_table,
     failure_table,
     knowledge_table,
     long_table,
@@ -36,6 +35,7 @@ from veracity.report.factuality_tables import (
 )
 from veracity.report.pictures import Picture, picture
 from veracity.report.run_page import RunPage
+from veracity.report.tables import estimates_table
 
 TEMPLATE = "factuality.v1.html.j2"
 RULES = (
@@ -54,6 +54,7 @@ def write_factuality_report(run_folder: Path) -> Path:
     main = [short_table(contents), knowledge_table(contents), confidence_table(contents)]
     main += [long_table(contents), win_table(contents)]
     more = [sampled_table(contents), stage_table(contents.answers), failure_table(contents)]
+    stored = estimates_table(contents.estimates) if contents.estimates else None
     page = RunPage(
         kind="Factuality",
         name=contents.name,
@@ -65,7 +66,7 @@ def write_factuality_report(run_folder: Path) -> Path:
         checks=contents.checks,
         question="Is the measurement right?",
         rules=RULES,
-        details=[table for table in (*more, estimate_table(contents.estimates)) if table],
+        details=[table for table in (*more, stored) if table],
         manifest=contents.manifest,
         failures=contents.tables.get("failures"),
     )

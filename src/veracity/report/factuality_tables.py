@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 
 import polars as pl
 
@@ -246,16 +245,6 @@ def stage_table(answers: pl.DataFrame | None) -> Table | None:
     found = {(arm, stage): count for arm, stage, count in counts.iter_rows()}
     rows = [[arm, *[f"{found.get((arm, stage), 0):,}" for stage in stages]] for arm in arms_of(answers)]
     return Table("What decided each grade", ["arm", *stages], rows)
-
-
-def estimate_table(estimates: Mapping[str, Estimate]) -> Table | None:
-    """Everything that was estimated, as it is stored."""
-    rows = [
-        [name, f"{e:.3f}", f"{e.n:,}", f"{e.clusters:,}", "" if e.null is None else f"{e.null:.3f}", e.direction]
-        for name, e in estimates.items()
-    ]
-    header = ["estimate", "value and 95 % interval", "rows", "clusters", "chance", "better"]
-    return Table("All estimates", header, rows) if rows else None
 
 
 def _cell(estimate: Estimate | None, *, chance: bool = False) -> str:

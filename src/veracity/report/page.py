@@ -54,7 +54,7 @@ def render(contents: Contents, figures: Path) -> str:
 
 def _findings(contents: Contents, figures: Path) -> dict[str, Any]:
     """Everything that comes from the probes; empty parts where there are none yet."""
-    stored = [estimates_table(dict(contents.estimates))] if contents.estimates else []
+    stored = [estimates_table(contents.estimates)] if contents.estimates else []
     if contents.probes is None:
         none: dict[str, Any] = dict.fromkeys(("tables", "pictures", "checks", "examples", "saturation"), ())
         return none | {"headline": None, "caution": "", "details": stored, "recognised_by": "forced_choice"}

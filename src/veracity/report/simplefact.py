@@ -19,10 +19,10 @@ from veracity.report.simplefact_tables import (
     break_even_table,
     change_table,
     class_table,
-    estimate_table,
     flow_table,
     prompt_table,
 )
+from veracity.report.tables import estimates_table
 from veracity.report.trained_table import with_trained
 
 INTRO = (
@@ -55,7 +55,7 @@ def write_simplefact_report(run_folder: Path) -> Path:
         checks=contents.checks,
         question="Does it do what it should?",
         rules="",
-        details=with_trained([*more, estimate_table(contents.estimates)], Path(run_folder)),
+        details=with_trained([*more, estimates_table(contents.estimates)], Path(run_folder)),
         manifest=contents.manifest,
         failures=contents.tables.get("failures"),
     )

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from veracity.core.estimate import Estimate
 from veracity.metrics.break_even import as_predicted, break_even, tipping_point
 from veracity.metrics.decomposition import CLASSES
 from veracity.metrics.simplefact import WAYS, Way, movement
@@ -95,12 +92,6 @@ def break_even_table(contents: SimpleFactContents) -> Table:
     note = f"Groups of {n}: below q = {even:.2f} abstaining pays from any start, above it beyond the tipping point."
     header = ["", "q: attempts that are right", "tipping point", "declined before", "declined after", "as predicted"]
     return Table("Where the reward pushes", header, rows, note)
-
-
-def estimate_table(estimates: Mapping[str, Estimate]) -> Table:
-    """Everything, by name."""
-    rows = [[name, f"{e:.3f}", str(e.n), str(e.clusters)] for name, e in estimates.items()]
-    return Table("All estimates", ["", "value", "rows", "entities"], rows)
 
 
 def percent_of(value: float) -> str:

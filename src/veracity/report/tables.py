@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import polars as pl
@@ -15,7 +15,7 @@ from veracity.metrics.probe_rows import Probe, ProbePhase, Target
 from veracity.metrics.saturation import Saturation, saturation
 from veracity.metrics.series import Point, Series, clock, fact_table, has, recall, recognition, seeds_of, share
 from veracity.metrics.verification import strict_scores, verdict_pairs
-from veracity.metrics.wording import percent, points
+from veracity.metrics.wording import decimal, decimals, percent, points
 from veracity.metrics.wording import share as bare
 
 
@@ -152,13 +152,20 @@ def saturations(scored: pl.DataFrame, probe: Probe) -> dict[int, Saturation]:
     return found
 
 
-def estimates_table(estimates: dict[str, Estimate]) -> Table:
+def estimates_table(estimates: Mapping[str, Estimate]) -> Table:
     """All stored estimates, as they are."""
     rows = [
-        [name, f"{e:.3f}", f"{e.n:,}", f"{e.clusters:,}", "–" if e.null is None else f"{e.null:g}", e.direction]
+        [
+            name,
+            decimals(e.value, e.ci_low, e.ci_high),
+            f"{e.n:,}",
+            f"{e.clusters:,}",
+            "–" if e.null is None else decimal(e.null),
+            e.direction,
+        ]
         for name, e in sorted(estimates.items())
     ]
-    return Table("Stored estimates", ["", "value [95 %]", "rows", "clusters", "chance or null", "better"], rows)
+    return Table("All estimates", ["", "value [95 %]", "rows", "sources", "chance or no effect", "better"], rows)
 
 
 def _cell(scored: pl.DataFrame, series: Series, moment: Moment) -> str:
