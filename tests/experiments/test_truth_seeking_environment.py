@@ -128,6 +128,16 @@ def test_the_papers_policies_are_written_out_and_the_others_named_as_missing() -
     assert "18 of their 21" in found.notes[0].said and "comes before it" in found.notes[1].said
 
 
+def test_a_command_over_several_lines_gives_its_variables() -> None:
+    text = (
+        "# three\\\nNUM_TRAJECTORIES=5 \\\nTEMPERATURE=1 \\\n\\\npython -m scripts.run_reasoning\nDEFAULT_SPLIT=test \\"
+    )
+    read = read_environment(text)
+    assert read == {"NUM_TRAJECTORIES": "5", "TEMPERATURE": "1", "DEFAULT_SPLIT": "test"}
+    with pytest.raises(DataError, match="line 2"):
+        read_environment("TEMPERATURE=1\nNUM_TRAJECTORIES=5 'open \\\n\nTEMPERATURE=2")
+
+
 def test_lines_that_are_no_variables_are_refused_without_their_words() -> None:
     with pytest.raises(DataError, match="line 2") as error:
         read_environment("A=1\nsk-secret-alone\n")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 import re
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -76,13 +76,15 @@ class Translation:
 
 
 def read_environment(text: str, source: str = "environment") -> dict[str, str]:
-    """`NAME=value` lines as a shell has them: `export`, quotes and comments are understood, commands are not run.
+    """`NAME=value` lines as a shell has them; commands are not run.
+
+    `export`, quotes, comments and lines that go on after a backslash are understood.
 
     Raises:
         DataError: a line that is none, with its number; its words are not repeated, as they may be a secret.
     """
     found: dict[str, str] = {}
-    for place, line in enumerate(text.splitlines(), start=1):
+    for place, line in _continued(text):
         try:
             words = shlex.split(line, comments=True)
         except ValueError as error:
@@ -95,6 +97,20 @@ def read_environment(text: str, source: str = "environment") -> dict[str, str]:
                 raise DataError("is no NAME=value; take out commands", path=source, line=place)
             found[name] = value
     return found
+
+
+def _continued(text: str) -> Iterator[tuple[int, str]]:
+    """Lines with their numbers; one that ends with a backslash goes on in the next, under the first one's number."""
+    begun, place = "", 1
+    for current, line in enumerate(text.splitlines(), start=1):
+        place = place if begun else current
+        if line.endswith("\\") and not line.lstrip().startswith("#"):
+            begun += f"{line[:-1]} "
+        else:
+            yield place, begun + line
+            begun = ""
+    if begun:
+        yield place, begun
 
 
 def translate(environment: Mapping[str, str]) -> Translation:
