@@ -153,7 +153,7 @@ def _ranked(source: SourceSettings, run: RunTables, scores: pl.DataFrame) -> Fin
     from veracity.analysis.analyzers.trajectory_score import ScoreOptions, TrajectoryScore
 
     if source.metric not in (known := sorted(set(scores["algorithm"]))):
-        hint = nearest(source.metric, known)
+        hint = nearest(source.metric, known).rstrip("?")
         raise ConfigError(
             f"source.metric: {run.name} has no row of {source.metric!r}{hint}; there are: {', '.join(known)}"
         )
