@@ -40,7 +40,8 @@ VERDICTS = {"above": GREEN, "not_told_apart": QUIET, "below": NEW}
 
 
 def figures_of(contents: TruthSeekingContents) -> Iterator[tuple[str, Figure]]:
-    """Every figure that the run has something to show for, with its name."""
+    """Every figure that the run has something to show for, with its name: the comparison first, where there is one."""
+    yield from _panels(contents)
     moving = {cell: paths for cell, paths in contents.paths.items() if any(_ends(paths))}
     shown = dict(list(moving.items())[:SHOWN])
     if shown:
@@ -56,12 +57,17 @@ def figures_of(contents: TruthSeekingContents) -> Iterator[tuple[str, Figure]]:
         yield "reliability", _grid(contents, known, _reliability, "share that happened", "belief in the first option")
     if contents.conditions.height:
         yield "opinions", opinions_figure(contents)
+
+
+def _panels(contents: TruthSeekingContents) -> Iterator[tuple[str, Figure]]:
+    """One figure a domain."""
     panel = contents.tables.get("panel")
-    if panel is not None and panel.height:
-        several = panel["domain"].n_unique() > 1
-        drawn = pl.col("value").is_not_null() & pl.col("detectable").is_not_null() & main_of_panel()
-        for (domain,), own in panel.filter(drawn).group_by("domain", maintain_order=True):
-            yield f"panel_{domain}" if several else "panel", panel_figure(contents, own)
+    if panel is None or not panel.height:
+        return
+    several = panel["domain"].n_unique() > 1
+    drawn = pl.col("value").is_not_null() & pl.col("detectable").is_not_null() & main_of_panel()
+    for (domain,), own in panel.filter(drawn).group_by("domain", maintain_order=True):
+        yield f"panel_{domain}" if several else "panel", panel_figure(contents, own)
 
 
 def opinions_figure(contents: TruthSeekingContents) -> Figure:
