@@ -13,8 +13,10 @@ from score_tables import run_of
 
 from veracity.analysis.base import analyze
 from veracity.analysis.overview import importance, in_short, overviews
+from veracity.analysis.wording import in_words, opening
 from veracity.core.finding import Finding, IntervalPlot, Overview, Place, Point
 from veracity.report.analysis import write_analysis
+from veracity.report.analysis_files import INDEX
 
 METRICS = (
     "sycophancy.words.u0", "truth_accuracy.brier.eventual", "sycophancy.flip", "martingale.weight.total.trajectory",
@@ -64,6 +66,8 @@ def test_each_analyzer_answers_in_a_sentence_with_numbers(parts: list[Overview])
     table = parts[0].table
     assert table is not None and len(table.rows) == 12
     assert table.records()[0]["last"] == "sim/b" and table.records()[0]["told apart"] == "1 of 2"
+    assert table.records()[0]["about"] == "Brier loss at the end\ntruth_accuracy.brier.eventual"
+    assert told[0].startswith("Brier loss at the end: ") and "on 60 shared items from 30 sources" in told[0]
     assert {row["where"] for row in table.records()} == {"all", "d · debate", "d · direct"}
 
 
@@ -108,3 +112,45 @@ def test_figures_are_drawn_for_what_is_shown_unless_all_are_asked_for(tmp_path: 
         assert len(list(root.rglob("*.png"))) == len(list(root.rglob("*.svg"))) == drawn
         assert page.count("<svg") == 2 and page.count('loading="lazy"') == 4
         assert heard == ["drawing and writing x"]
+
+
+def test_pages_have_words_and_files_identifiers(tmp_path: Path) -> None:
+    """The identifier is on the page in small print only; the page of what was measured has words in its table."""
+    name, variant = "truth_accuracy.brier.eventual", "truth_accuracy.brier.eventual@1234abcd"
+    many = overviews(analyze([run_of(scores(12))], analyzers=["performance_comparison", "results_catalog"]))
+    page = write_analysis(many, tmp_path).read_text()
+    plain = re.sub(
+        r'<(?:span class="(?:small|where|quiet)"|p class="note").*?</(?:span|p)>', "", page.replace("<wbr>", "")
+    )
+    assert "Brier loss at the end" in plain and name in page.replace("<wbr>", "")
+    assert name not in re.sub(r'(?:href|src)="[^"]*"', "", plain)
+    folder = tmp_path / "results_catalog" / "ALL" / "ALL" / "ALL" / "ALL" / "run-r"
+    table = (folder / "index.html").read_text()
+    assert '<th scope="row">Brier loss at the end</th>' in table and name not in table
+    assert name in (folder / "tables" / "metrics.csv").read_text() and name in (folder / "catalog.json").read_text()
+    assert (in_words(variant), opening(variant)) == (
+        "Brier loss at the end (variant 1234abcd)", "Brier loss at the end (variant 1234abcd)",
+    )  # fmt: skip
+    assert (opening("martingale.loss"), opening("my.metric")) == ("Martingale loss", "my.metric")
+
+
+def test_an_analysis_replaces_the_one_before_and_nothing_else(tmp_path: Path) -> None:
+    """What the first alone wrote is gone with its folders; a file beside it stays, and one outside that is listed."""
+    root, outside = tmp_path / "out", tmp_path / "outside.txt"
+    plot = IntervalPlot("means", "Means", "c", [Point(1.0, low=0.0, high=2.0, label="a")], "mean")
+    first = Finding("x", "run", Place("old"), "t", plots=[plot], files={"more.json": "{}"}, answer="A.")
+    write_analysis(overviews([first]), root)
+    of_old = root / "x" / "old"
+    assert len([path for path in of_old.rglob("*") if path.is_file()]) == 5
+    mine = root / "x" / "mine.txt"
+    for path in (mine, outside):
+        path.write_text("mine")
+    (root / "linked").symlink_to(tmp_path)
+    with (root / INDEX).open("a") as index:
+        index.write(f"../outside.txt\n{outside}\nlinked/outside.txt\nx\n")
+    page = write_analysis(overviews([Finding("x", "run", Place("new"), "t", answer="B.")]), root)
+    assert not of_old.exists() and (root / "x" / "new").is_dir()
+    assert mine.read_text() == outside.read_text() == "mine"
+    there = {path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file() and path != mine}
+    listed = set((root / INDEX).read_text().splitlines())
+    assert {one for one in there if not one.startswith("linked/")} == listed | {INDEX} and page.is_file()

@@ -146,3 +146,29 @@ def test_rows_without_a_value_are_told_and_in_no_number() -> None:
     assert finding.notes[0] == "Of 4 rows, 1 have no value and are in no number here: 1 no belief."
     assert row(finding, "means", policy="a")["n"] == 3
     assert PerformanceComparison(ComparisonOptions()).options.x == "none"
+
+
+def test_the_sentence_says_on_how_many_items_and_that_five_cannot_tell_two_policies_apart() -> None:
+    """b is 10 better on each of 5 items; of 2⁵ swaps 2 are as far apart, so p is 1/16 and no test can say less."""
+    values = [{"policy": p, "item": f"i{i}", "value": i + 10.0 * (p == "b")} for p in "ab" for i in range(5)]
+    few = compared(values)
+    assert few.answer == (
+        f"m (direct): b is best, {_told(few, 'b')}, but not told apart from the other (the last: a, {_told(few, 'a')}) "
+        "on 5 shared items, too few for the paired test to tell any two apart."
+    )
+    assert row(few, "differences", pair="b − a")["p"] == pytest.approx(1 / 16, abs=0.02) and not few.decided
+    more = compared(values + [{**one, "item": f"j{one['item']}", "cluster": one["item"]} for one in values])
+    assert "on 10 shared items from 5 sources, too few" in more.answer
+    alike = compared([{"policy": p, "item": f"i{i}", "value": float(i % 7 + (p == "b") * (i % 2 - 0.4))}
+                      for p in "ab" for i in range(40)])  # fmt: skip
+    assert alike.answer.endswith("on 40 shared items.") and "but not told apart from the other (" in alike.answer
+
+
+def test_policies_without_a_shared_item_are_not_ordered() -> None:
+    finding = compared([{"policy": p, "item": f"{p}{i}", "value": float(i)} for p in "ab" for i in range(6)])
+    assert finding.answer == "m (direct): no two policies share an item."
+
+
+def _told(finding: Finding, policy: str) -> str:
+    one = row(finding, "means", policy=policy)
+    return f"{one['value']:.3g} [{one['low']:.3g}, {one['high']:.3g}]"

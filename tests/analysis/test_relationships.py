@@ -167,3 +167,22 @@ def test_modes_can_be_all_that_two_metrics_share() -> None:
     for mode in ("direct", "debate"):
         own = found["setup", mode]
         assert abs(row(own, "correlations", correlation="Pearson")["value"]) < 0.13 and own.place.domain == "d"
+
+
+def test_setups_agree_only_where_the_interval_is_above_no_agreement() -> None:
+    """Independent noise in two modes has an ICC of 0; a shared item's level and a ninth of noise one of 0.99."""
+    rng = np.random.default_rng(3)
+    item = rng.normal(size=40)
+    for share, decided in ((0.0, False), (1.0, True)):
+        values = [
+            {"item": f"i{i}", "mode": mode, "value": float(share * item[i] + (0.1 if share else 1.0) * rng.normal()),
+             "metric": "truth_accuracy.brier.eventual"}
+            for mode in ("direct", "self_debate?turns=4") for i in range(40)
+        ]  # fmt: skip
+        (finding,) = analyze([run_of(values)], analyzers=["cross_setup_agreement"], resamples=300)
+        icc = next(r for r in table(finding, "agreement") if r["agreement"] == "same value, ICC(2,1)")
+        assert (icc["low"] > 0) is decided is finding.decided
+        verb = "agree: ICC 0.9" if decided else "are not shown to agree: ICC "
+        assert finding.answer.startswith(f"Brier loss at the end: direct and self debate, turns=4 {verb}")
+        assert finding.answer.endswith("on 40 matched values from 40 sources.")
+        assert finding.place.model == "direct~self_debate?turns=4"

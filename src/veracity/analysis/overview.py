@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from veracity.analysis.base import ANALYZERS
-from veracity.analysis.wording import plain_names
+from veracity.analysis.wording import in_words, opening, plain_names
 from veracity.core.finding import ALL, Finding, Overview, ResultTable, Scale
 
 MAIN = (
@@ -127,10 +127,12 @@ def _table(findings: Sequence[Finding]) -> ResultTable | None:
 
 
 def _told(finding: Finding, modes: Mapping[str, str], with_run: bool) -> tuple[str, str]:
-    """What a finding is about, and where, in words."""
+    """What a finding is about, with the identifier on a line of its own, and where, in words."""
     place = finding.place
-    about = place.algorithm if place.algorithm != ALL else place.model
-    parts = [place.domain, modes[place.mode], place.prompt]
+    names = (place.algorithm if place.algorithm != ALL else place.model).split("~")
+    told = " ~ ".join([opening(names[0]), *(in_words(name) for name in names[1:])])
+    about = list(dict.fromkeys((told, " ~ ".join(names))))
+    parts = [place.domain, modes[place.mode].replace("_", " "), place.prompt]
     if with_run and place.algorithm != ALL:
         parts.append(place.model)
-    return about.replace("~", " ~ "), " · ".join(part for part in parts if part not in (ALL, "none")) or "all"
+    return "\n".join(about), " · ".join(part for part in parts if part not in (ALL, "none")) or "all"

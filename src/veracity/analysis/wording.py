@@ -10,7 +10,8 @@ from typing import Any
 import polars as pl
 
 from veracity.core.estimate import Estimate
-from veracity.core.finding import Cell, Point
+from veracity.core.finding import ALL, Cell, Point
+from veracity.metrics.metric_names import metric_words
 
 ESTIMATE = ("value", "se", "low", "high", "n", "sources")
 """Columns of an estimate."""
@@ -55,6 +56,29 @@ def plain_names(names: Iterable[str]) -> dict[str, str]:
     """Names of models or modes without their options (what stands behind `?`), unless two differ in nothing else."""
     plain = {name: name.partition("?")[0] for name in names}
     return plain if len(set(plain.values())) == len(plain) else {name: name for name in plain}
+
+
+def in_words(algorithm: str) -> str:
+    """`Brier loss at the end` for `truth_accuracy.brier.eventual`; what tells its variants apart in brackets."""
+    metric, _, variant = algorithm.partition("@")
+    return f"{metric_words(metric)} (variant {variant.replace('@', ', ')})" if variant else metric_words(metric)
+
+
+def opening(algorithm: str) -> str:
+    """`in_words` at the beginning of a sentence; an identifier that has no words keeps its letters."""
+    metric, words = algorithm.partition("@")[0], in_words(algorithm)
+    return words if metric_words(metric) == metric else words[:1].upper() + words[1:]
+
+
+def mode_words(mode: str) -> str:
+    """`self debate, turns=4` for `self_debate?turns=4`."""
+    name, _, options = mode.partition("?")
+    return ", ".join([name.replace("_", " "), *filter(None, options.split("&"))])
+
+
+def in_mode(mode: str) -> str:
+    """The mode in brackets, to stand behind the metric; nothing where a finding is about all."""
+    return "" if mode == ALL else f" ({mode_words(mode)})"
 
 
 def better(direction: str) -> str:

@@ -32,7 +32,9 @@ def analyze(
     every_figure: Annotated[
         bool, typer.Option("--every-figure", help="Draw what is not on the page, too; takes minutes.")
     ] = False,
-    out: Annotated[Path | None, typer.Option(help="Folder for the tree; inside the runs folder by default.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for the tree; what an analysis wrote there before is replaced.")
+    ] = None,
     runs_folder: RunsFolder = Path("runs"),
 ) -> None:
     """Analyze runs of truth-seeking: compare policies, relate metrics, attribute, choose what to train on.

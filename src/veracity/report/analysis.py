@@ -2,14 +2,14 @@
 
 `<analyzer>/<algorithm>/<domain>/<mode>/<prompt>/<model>/` holds of a finding `index.html`, `finding.json` (title,
 notes, tables), `tables/*.csv` and its further files; of those that are shown in full, `figures/*.png` and `*.svg`, too.
-`analysis.html` and `analysis.css` stand at the root. All links are relative, so the folder can be moved or packed.
+`analysis.html`, `analysis.css` and the list of all files stand at the root. All links are relative, so the folder can
+be moved or packed. Pages name metrics in words; files and folders keep their identifiers.
 """
 
 from __future__ import annotations
 
 import csv
 import json
-import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from io import StringIO
@@ -17,11 +17,13 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from veracity import __version__
 from veracity.core.errors import DataError
 from veracity.core.finding import ALL, Cell, Finding, Overview, ResultTable
+from veracity.metrics.metric_names import metric_words
+from veracity.report.analysis_files import list_files, remove_earlier
 from veracity.report.page import Picture
 from veracity.report.plots import draw
 from veracity.report.style import inline_svg, save
@@ -37,6 +39,8 @@ LISTED_ROWS = 300
 """Rows of a table on the finding's own page; all are in its CSV."""
 INLINE = 2
 """Figures of an analyzer that stand in the page itself; the others are loaded from the tree when they are opened."""
+METRIC_COLUMNS = ("metric", "algorithm", "first", "second")
+"""Columns of result tables that hold metrics."""
 SCALES = {"trajectory": "one trajectory", "run": "one run", "setup": "one setup", "across": "across setups"}
 Progress = Callable[[str], None]
 """Told what is being done."""
@@ -90,7 +94,9 @@ def write_analysis(
     every_figure: bool = False,
     progress: Progress = lambda _: None,
 ) -> Path:
-    """Write the tree and `analysis.html` into `folder`; the page's path.
+    """Write the tree and `analysis.html` into `folder`, in place of an earlier analysis there; the page's path.
+
+    Of what was in the folder only files that an earlier analysis wrote, by its own list, are taken away.
 
     Args:
         parts: What each analyzer found, in the order of reading.
@@ -111,9 +117,10 @@ def write_analysis(
         seen.add(finding.folder)
     sections = []
     templates = page_templates()
-    templates.filters["breakable"] = _breakable
     with storage_errors(root):
         root.mkdir(parents=True, exist_ok=True)
+        remove_earlier(root)
+        list_files(root, ("analysis.css", "analysis.html"))
         for part in parts:
             progress(f"drawing and writing {part.analyzer.replace('_', ' ')}")
             sections.append(_section(part, root, templates, every_figure))
@@ -128,7 +135,16 @@ def table_of(table: ResultTable, *, rows: int | None = None) -> Table:
     kept = table.rows if rows is None else table.rows[:rows]
     more = len(table.rows) - len(kept)
     note = f"{table.note} {more} more rows are in the file." if more else table.note
-    return Table(table.title, table.header, [[words(c) for c in row] for row in kept], note.strip())
+    told = [
+        [_metric(c) if h in METRIC_COLUMNS else words(c) for h, c in zip(table.header, r, strict=True)] for r in kept
+    ]
+    return Table(table.title, table.header, told, note.strip())
+
+
+def _metric(cell: Cell) -> str:
+    """A metric in words; what tells its variants apart (`@…`) in brackets."""
+    metric, _, variant = str(cell).partition("@")
+    return f"{metric_words(metric)} (variant {variant.replace('@', ', ')})" if variant else metric_words(metric)
 
 
 def words(value: Cell) -> str:
@@ -170,6 +186,7 @@ def _written(finding: Finding, root: Path, templates: Environment, *, figures: b
     """Everything of a finding, in its folder."""
     folder = root.joinpath(*finding.folder)
     folder.mkdir(parents=True, exist_ok=True)
+    list_files(root, ("/".join((*finding.folder, name)) for name in _files(finding, figures)))
     _write(folder / "finding.json", json.dumps(_record(finding), indent=1, ensure_ascii=False) + "\n")
     for table in finding.tables:
         (folder / "tables").mkdir(exist_ok=True)
@@ -177,13 +194,28 @@ def _written(finding: Finding, root: Path, templates: Environment, *, figures: b
     for name, text in finding.files.items():
         _write(folder / name, text)
     drawn = list(_drawn(finding, folder)) if figures else []
-    where = " · ".join([SCALES[finding.scale], *(part for part in _named(finding)[1:] if part not in (ALL, "none"))])
     shown = Shown(
-        finding.title, where, finding.answer, "/".join(finding.folder),
+        finding.title, _where(finding), finding.answer, "/".join(finding.folder),
         [table_of(table, rows=SHOWN_ROWS) for table in finding.tables], drawn, finding.notes, list(finding.files),
     )  # fmt: skip
     _write(folder / "index.html", _page(finding, shown, templates))
     return shown
+
+
+def _files(finding: Finding, figures: bool) -> list[str]:
+    """Names of all that is written of a finding, below its folder."""
+    drawn = [f"figures/{plot.name}.{kind}" for plot in finding.plots for kind in ("png", "svg")] if figures else []
+    tables = [f"tables/{table.name}.csv" for table in finding.tables]
+    return ["finding.json", "index.html", *tables, *finding.files, *drawn]
+
+
+def _where(finding: Finding) -> str:
+    """The small print of a title: scale, place, and the metric's identifier where the title has it in words."""
+    algorithm, *place = _named(finding)
+    told = [SCALES[finding.scale], *(part for part in place if part not in (ALL, "none"))]
+    if algorithm != ALL and algorithm not in finding.title:
+        told.append(algorithm.replace("~", " ~ "))
+    return " · ".join(told)
 
 
 def _page(finding: Finding, shown: Shown, templates: Environment) -> str:
@@ -219,11 +251,6 @@ def _record(finding: Finding) -> dict[str, Any]:
     }
     about = {"analyzer": finding.analyzer, "scale": finding.scale, "place": place, "title": finding.title}
     return about | {"answer": finding.answer, "notes": list(finding.notes), "tables": tables}
-
-
-def _breakable(text: str) -> Markup:
-    """Names of metrics and modes may be broken after a dot or a slash."""
-    return Markup(re.sub(r"([./])(?=\w)", r"\1<wbr>", str(escape(text))))
 
 
 def _csv(table: ResultTable) -> str:

@@ -21,7 +21,7 @@ from pydantic import Field
 
 from veracity.analysis.base import Analyzer, analyzer
 from veracity.analysis.scores import RunTables, Setup
-from veracity.analysis.wording import better, cell, left_out, number, plain_names
+from veracity.analysis.wording import better, cell, in_mode, left_out, number, opening, plain_names
 from veracity.core.config import Settings
 from veracity.core.errors import ConfigError
 from veracity.core.finding import Cell, Finding, IntervalPlot, Place, Point, ResultTable
@@ -73,6 +73,11 @@ class _Effect:
     causal: bool
 
     @property
+    def in_words(self) -> str:
+        """The term; modes without their underscores."""
+        return self.term.replace("_", " ") if self.feature == "mode" else self.term
+
+    @property
     def kind(self) -> str:
         """What may be said of it."""
         if self.inflation > INFLATED:
@@ -107,18 +112,17 @@ class CausalAttribution(Analyzer):
         items = rows["unit"].n_unique()
         if not features or rows.height - items - width < FREEDOM or not y.any():
             why = "no declared feature varies within items" if not features else "too few rows within items"
-            return [
-                Finding(self.name, scale, place, f"{place.algorithm}: insufficient", notes=[f"Insufficient: {why}."])
-            ]
+            title, note = f"{opening(place.algorithm)}: insufficient", f"Insufficient: {why}."
+            return [Finding(self.name, scale, place, title, notes=[note])]
         effects = self._effects(y, features, rows)
         shares = shapley_r_squared(y, {name: columns for name, (_, columns) in features.items()})
         whole = r_squared(y, np.column_stack([columns for _, columns in features.values()]))
         tables = [_effects_table(effects), _shares_table(shares, whole, self._causal(features, rows))]
         notes = [*left_out(scores), _adjustment(self.options.features, features, self._causal(features, rows))]
-        title = f"{place.algorithm}: what it depends on ({better(rows['direction'][0])})"
+        title = f"{opening(place.algorithm)}: what it depends on ({better(rows['direction'][0])})"
         told, row = _in_words(place, effects, shares, whole)
         return [Finding(self.name, scale, place, title, tables, [_plot(effects)], notes, answer=told, summary=row,
-                        decided=any(e.causal and e.p < 0.05 for e in effects))]  # fmt: skip
+                        decided=_decided(effects))]  # fmt: skip
 
     def _causal(self, features: Mapping[str, Any], rows: pl.DataFrame) -> set[str]:
         """Features that were randomised and whose levels all were tried on the same items by the same policies."""
@@ -241,6 +245,12 @@ def _effects_table(effects: Sequence[_Effect]) -> ResultTable:
     return ResultTable("effects", "Effects", header, tuple(rows), note)
 
 
+def _decided(effects: Sequence[_Effect]) -> bool:
+    """Whether an effect of what was randomised remains after Holm's correction."""
+    adjusted = holm({str(i): e.p for i, e in enumerate(effects)})
+    return any(e.causal and adjusted[str(i)] < 0.05 for i, e in enumerate(effects))
+
+
 def _told(value: float) -> float:
     """Without what rounding leaves of 0."""
     return 0.0 if abs(value) < NO_ERROR else value
@@ -278,16 +288,15 @@ def _in_words(
     cause = "nothing was randomised within items"
     if largest is not None:
         ends = f"{number(largest.value)} sd [{number(largest.low)}, {number(largest.high)}]"
-        cause = f"of what was randomised, {largest.term} does {ends}"
-    where = f" ({place.mode})" if place.mode != "ALL" else ""
+        cause = f"of what was randomised, {largest.in_words}, moves it most, by {ends}"
     told = (
-        f"{place.algorithm}{where}: {100 * whole:.0f} % of the variance within items goes with the features, most of "
-        f"it with the {first.replace('_', ' ')} ({100 * shares[first]:.0f} %); {cause}."
+        f"{opening(place.algorithm)}{in_mode(place.mode)}: {100 * whole:.0f} % of the variance within items goes with "
+        f"the features, most of it with the {first.replace('_', ' ')} ({100 * shares[first]:.0f} %); {cause}."
     )
     row: dict[str, Cell] = {
         "R² within items": whole,
         "largest share": f"{first.replace('_', ' ')}, {100 * shares[first]:.0f} %",
-        "largest randomised effect, sd": "–" if largest is None else f"{largest.term}: {number(largest.value)}",
+        "largest randomised effect, sd": "–" if largest is None else f"{largest.in_words}: {number(largest.value)}",
         "robustness": None if largest is None else _sensitivity(largest)[0],
     }
     return told, row
@@ -308,7 +317,7 @@ def _adjustment(declared: Sequence[str], features: Iterable[str], causal: set[st
 def _plot(effects: Sequence[_Effect]) -> IntervalPlot:
     points = [
         Point(e.value, 0.0, cell(e.low), cell(e.high),
-              label=e.term if e.term == e.feature else f"{e.feature}: {e.term}", solid=e.causal)
+              label=e.term if e.term == e.feature else f"{e.feature}: {e.in_words}", solid=e.causal)
         for e in effects
         if e.inflation <= INFLATED
     ]  # fmt: skip

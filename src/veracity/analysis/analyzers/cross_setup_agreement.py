@@ -16,12 +16,15 @@ from pydantic import Field
 
 from veracity.analysis.base import Analyzer, analyzer
 from veracity.analysis.scores import RunTables
-from veracity.analysis.wording import ESTIMATE, cell, estimate_cells, number
+from veracity.analysis.wording import ESTIMATE, cell, estimate_cells, in_words, mode_words, number, opening
 from veracity.core.config import Settings
 from veracity.core.finding import Cell, Finding, Place, Plot, Point, ResultTable, ScatterPlot
 from veracity.stats.agreement import BlandAltman, bland_altman, icc_agreement, kendall_tau
 from veracity.stats.cluster import Floats
 from veracity.stats.proportion import clustered_proportion
+
+SAME_VALUE = 1
+"""Row of ICC(2,1) in the table of agreement."""
 
 
 class AgreementOptions(Settings):
@@ -57,8 +60,9 @@ class CrossSetupAgreement(Analyzer):
     def _compare(self, place: Place, own: pl.DataFrame, first: str, second: str) -> Finding:
         names = _short(first, second)
         place = Place(place.algorithm, place.domain, model=f"{names[0]}~{names[1]}")
+        names = _short(_said(first), _said(second))
         both = _matched(own, first, second)
-        title = f"{place.algorithm} on {place.domain}: {names[0]} and {names[1]}"
+        title = f"{opening(place.algorithm)} on {place.domain}: {names[0]} and {names[1]}"
         if len(both.sources) < self.options.minimum:
             note = f"Insufficient: {len(both.sources)} matched values, and at least {self.options.minimum} are needed."
             return Finding(self.name, "across", place, title, notes=[note])
@@ -66,7 +70,8 @@ class CrossSetupAgreement(Analyzer):
         table = self._table(both, gaps)
         told, row = _told(table, place, names)
         plots = _plots(both, gaps, names, place.algorithm)
-        return Finding(self.name, "across", place, title, [table], plots, answer=told, summary=row, decided=True)
+        return Finding(self.name, "across", place, title, [table], plots, answer=told, summary=row,
+                       decided=_decided(table))  # fmt: skip
 
     def _table(self, both: _Matched, gaps: BlandAltman) -> ResultTable:
         pair = np.column_stack([both.first, both.second])
@@ -80,7 +85,7 @@ class CrossSetupAgreement(Analyzer):
             ("same sign, share", clustered_proportion(same, both.sources)),
             ("order of policies, Kendall's τ-b", kendall_tau(*ranked, range(len(ranked[0])))),
         ]  # fmt: skip
-        cells = [(name, *estimate_cells(one)) for name, one in rows]
+        cells = [(name, *_without_rounding(estimate_cells(one))) for name, one in rows]
         cells.append(("limits of agreement", None, None, cell(gaps.low), cell(gaps.high), len(both.sources), None))
         note = "Matched on policy and item, replicates averaged; intervals by source. Sign: above, at or below 0."
         return ResultTable("agreement", "Agreement", ("agreement", *ESTIMATE), tuple(cells), note)
@@ -97,10 +102,29 @@ def _told(table: ResultTable, place: Place, names: tuple[str, str]) -> tuple[str
         "same sign": values[sign][1],
         "order of policies, τ-b": values[policies][1],
     }
-    icc, bent = values[same][1], values[bias][1]
-    agreed = "do not vary" if icc is None else f"agree at ICC {number(float(icc))}"
-    shift = "" if bent is None else f", the second less the first {number(float(bent))}"
-    return f"{place.algorithm}: {names[0]} and {names[1]} {agreed}{shift}.", row
+    agreed = "do not vary"
+    if values[same][1] is not None:
+        agreed = f"{'agree' if _decided(table) else 'are not shown to agree'}: ICC {_with_ends(values[same])}"
+    shift = "" if values[bias][1] is None else f", the second less the first {_with_ends(values[bias])}"
+    on = f" on {values[bias][5]} matched values from {values[bias][6]} sources"
+    return f"{opening(place.algorithm)}: {names[0]} and {names[1]} {agreed}{shift}{on}.", row
+
+
+def _decided(table: ResultTable) -> bool:
+    """Whether the interval of ICC(2,1) lies above 0, which is no agreement beyond chance."""
+    low = table.rows[SAME_VALUE][3]
+    return low is not None and float(low) > 0
+
+
+def _without_rounding(cells: Iterable[Cell]) -> tuple[Cell, ...]:
+    """An agreement of 0 that rounding moved is not above 0."""
+    return tuple(round(one, 12) if isinstance(one, float) else one for one in cells)
+
+
+def _with_ends(row: tuple[Cell, ...]) -> str:
+    """Value and interval of an estimate's row; the value alone where there is no interval."""
+    value, low, high = (None if one is None else number(float(one)) for one in (row[1], row[3], row[4]))
+    return f"{value}" if low is None or high is None else f"{value} [{low}, {high}]"
 
 
 def str_key(pair: tuple[tuple[object, ...], pl.DataFrame]) -> str:
@@ -113,6 +137,12 @@ def _short(first: str, second: str) -> tuple[str, str]:
     parts = list(zip(first.split("/", 2), second.split("/", 2), strict=True))
     told = [["/".join(p[side] for p in parts if p[0] != p[1])] for side in (0, 1)]
     return told[0][0], told[1][0]
+
+
+def _said(setup: str) -> str:
+    """A setup's name with its metric and mode in words."""
+    algorithm, mode, system = setup.split("/", 2)
+    return f"{in_words(algorithm)}/{mode_words(mode)}/{system}"
 
 
 def _matched(own: pl.DataFrame, first: str, second: str) -> _Matched:
@@ -142,5 +172,6 @@ def _plots(both: _Matched, gaps: BlandAltman, names: tuple[str, str], metric: st
     caption = "Difference against mean of the two setups, one point a policy and item."
     label = f"{names[1]} − {names[0]}"
     return [
-        ScatterPlot("bland_altman", "Bland–Altman", caption, points, f"mean of the two, {metric}", label, levels=levels)
-    ]
+        ScatterPlot("bland_altman", "Bland–Altman", caption, points, f"mean of the two, {in_words(metric)}", label,
+                    levels=levels)
+    ]  # fmt: skip

@@ -18,7 +18,7 @@ from pydantic import Field
 from veracity.analysis.base import Analyzer, analyzer
 from veracity.analysis.multilevel import multilevel_slope
 from veracity.analysis.scores import RunTables
-from veracity.analysis.wording import ESTIMATE, cell, estimate_cells, number, sign
+from veracity.analysis.wording import ESTIMATE, cell, estimate_cells, in_mode, in_words, number, opening, sign
 from veracity.core.config import Settings
 from veracity.core.errors import ConfigError
 from veracity.core.estimate import Estimate
@@ -90,10 +90,11 @@ class EvaluationRelationship(Analyzer):
                 continue
             table = self._table(ok, both, first, second)
             plots = [_scatter(both, first, second)]
-            told, row = _told(table, first, second)
+            told, row = _told(table, first, second, place)
+            title = f"{opening(first)} and {in_words(second)}"
             pair = replace(place, algorithm=f"{first}~{second}")
             found.append(
-                Finding(self.name, scale, pair, f"{first} and {second}", [table], plots, [ASSOCIATION],
+                Finding(self.name, scale, pair, title, [table], plots, [ASSOCIATION],
                         answer=told, summary=row, decided=_decided(table))
             )  # fmt: skip
         if few and scale != "setup":
@@ -154,7 +155,7 @@ class EvaluationRelationship(Analyzer):
         return Estimate(r, np.nan, *fisher_interval(r, len(x)), len(x), len(x), "neither", 0.0)
 
 
-def _told(table: ResultTable, first: str, second: str) -> tuple[str, dict[str, Cell]]:
+def _told(table: ResultTable, first: str, second: str, place: Place) -> tuple[str, dict[str, Cell]]:
     """The sentence and the row of a pair of metrics; neither where one of them does not vary."""
     values = {str(row[0]): row for row in table.rows}
     _, r, _, low, high, *_ = values["Pearson"]
@@ -168,7 +169,8 @@ def _told(table: ResultTable, first: str, second: str) -> tuple[str, dict[str, C
         if name in ("Pearson within items", "partial, given length and domain") and one[1] is not None
     ]
     more = f"; {', '.join(rest)}" if rest else ""
-    return f"{first} and {second}: r = {number(float(r))}{ends}{more}. No cause is shown.", row
+    names = f"{opening(first)} and {in_words(second)}{in_mode(place.mode)}"
+    return f"{names}: r = {number(float(r))}{ends}{more}. No cause is shown.", row
 
 
 def _decided(table: ResultTable) -> bool:
@@ -234,4 +236,4 @@ def _scatter(both: _Both, first: str, second: str) -> Plot:
         slope, intercept = np.polyfit(both.x, both.y, 1)
         line = (float(intercept), float(slope))
     caption = "One point a trajectory, turned so that up and right are better; the line is of all of them."
-    return ScatterPlot("scatter", "Trajectories", caption, points, first, second, line)
+    return ScatterPlot("scatter", "Trajectories", caption, points, in_words(first), in_words(second), line)

@@ -33,8 +33,11 @@ from veracity.analysis.wording import (
     better,
     cell,
     estimate_cells,
+    in_mode,
+    in_words,
     left_out,
     listed,
+    opening,
     point,
     with_interval,
 )
@@ -106,7 +109,7 @@ class PerformanceComparison(Analyzer):
             tables.append(rated[0])
             plots += rated[1]
             notes += rated[2]
-        title = f"{place.algorithm}: {len(units.policies)} policies ({better(direction)})"
+        title = f"{opening(place.algorithm)}: {len(units.policies)} policies ({better(direction)})"
         told = _answer(place, own, pairs, order)
         row = _summary(own, pairs, order, sound)
         return [Finding(self.name, scale, place, title, tables, plots, notes, answer=told, summary=row,
@@ -177,24 +180,44 @@ def _by_policy(given: Mapping[str, Given], called: Mapping[str, str]) -> dict[st
 
 
 def _answer(place: Place, own: dict[str, Estimate], pairs: list[PairedChange], order: list[Standing]) -> str:
-    """Who is best, and whom it could be told apart from."""
-    where = f" ({place.mode})" if place.mode != "ALL" else ""
+    """Who is best, and whom it could be told apart from, on how many shared items."""
+    name = f"{opening(place.algorithm)}{in_mode(place.mode)}"
     if len(own) < 2:
-        return "".join(f"{place.algorithm}{where} of {policy}: {with_interval(one)}." for policy, one in own.items())
+        return "".join(f"{name} of {policy}: {with_interval(one)}." for policy, one in own.items())
+    if not pairs:
+        return f"{name}: no two policies share an item."
     if not order:
         apart = [pair for pair in pairs if pair.adjusted < 0.05]
-        return f"{place.algorithm}{where}: {len(apart)} of {len(pairs)} pairs of policies differ, neither way better."
+        differ = f"{len(apart)} of {len(pairs)} pairs of policies differ{_shared(pairs)}"
+        return f"{name}: {differ}; neither way is better."
     level = [one.policy for one in order if one.rank == order[0].rank]
     beaten = [pair for pair in pairs if pair.winner == level[0]]
     values = own[level[0]]
     who = f"{listed(level)} {'are level at the top' if len(level) > 1 else 'is best'}"
     others = len(order) - len(level)
-    told = (
-        f", told apart from {len(beaten)} of {others} other{'s' if others > 1 else ''} (the last: {_last(own, order)})"
-    )
+    told = f", told apart from {len(beaten)} of {others} other{'s' if others > 1 else ''}"
     if not beaten:
-        told = " but not told apart from the others"
-    return f"{place.algorithm}{where}: {who}, {with_interval(values)}{told if others else ''}."
+        told = f", but not told apart from the other{'s' if others > 1 else ''}"
+    told += f" (the last: {_last(own, order)}){_shared(pairs)}"
+    return f"{name}: {who}, {with_interval(values)}{told if others else _shared(pairs)}."
+
+
+def _shared(pairs: Sequence[PairedChange]) -> str:
+    """On how many items pairs were compared, and whether these can tell any pair apart at 5 % after Holm's correction.
+
+    Of 2^k ways to swap two policies in k sources two are at least as far apart as what was seen: itself and its mirror
+    image. So no p is below 2 / 2^k, nor is the least one below that times the number of pairs when it is corrected.
+    """
+    items, sources = _from_to([p.change.n for p in pairs]), _from_to([p.change.clusters for p in pairs])
+    from_sources = "" if sources == items else f" from {sources} source{'s' if sources != '1' else ''}"
+    told = f" on {items} shared item{'s' if items != '1' else ''}{from_sources}"
+    most = max(pair.change.clusters for pair in pairs)
+    few = len(pairs) * 2.0 ** (1 - most) >= 0.05 and all(pair.adjusted >= 0.05 for pair in pairs)
+    return f"{told}, too few for the paired test to tell any two apart" if few else told
+
+
+def _from_to(counts: Sequence[int]) -> str:
+    return str(counts[0]) if len(set(counts)) == 1 else f"{min(counts)} to {max(counts)}"
 
 
 def _last(own: dict[str, Estimate], order: list[Standing]) -> str:
@@ -274,12 +297,13 @@ def _plots(
     )
     caption = f"Mean over items with its 95 % interval by source; {better(direction)}."
     shown = [point(p, one) for p, one in by_mean]
-    plots: list[Plot] = [IntervalPlot("means", "Means", caption, shown, f"mean of {name}")]
+    words = in_words(name)
+    plots: list[Plot] = [IntervalPlot("means", "Means", caption, shown, f"mean of {words}")]
     if pairs and len(pairs) <= 28:
         shown = [point(f"{p.second} − {p.first}", p.change, solid=p.adjusted < 0.05) for p in pairs]
         caption = "On shared items; filled where the difference remains after Holm's correction."
         plots.append(
-            IntervalPlot("differences", "Paired differences", caption, shown, f"difference of {name}", null=0.0)
+            IntervalPlot("differences", "Paired differences", caption, shown, f"difference of {words}", null=0.0)
         )
     if order:
         caption = "Elo from wins on shared items, with 95 % intervals by source."

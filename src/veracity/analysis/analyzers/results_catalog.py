@@ -13,7 +13,7 @@ import polars as pl
 
 from veracity.analysis.base import Analyzer, analyzer
 from veracity.analysis.scores import RunTables, setups, statuses
-from veracity.analysis.wording import cell
+from veracity.analysis.wording import cell, mode_words, opening
 from veracity.core.config import Settings
 from veracity.core.finding import Finding, Place, ResultTable
 from veracity.stats.cluster import bootstrap_mean
@@ -123,7 +123,8 @@ def _warnings(run: RunTables, metrics: Sequence[dict[str, Any]]) -> list[str]:
         told = ", ".join(f"{count} {name}" for name, count in statuses(failed).items())
         found.append(f"Of {run.trajectories.height} trajectories, not complete: {told}.")
     for metric in metrics:
-        name = f"{metric['algorithm']} of {metric['policy']} on {metric['domain']}, {metric['mode']}"
+        who, how = f"{opening(metric['algorithm'])} of {metric['policy']}", mode_words(metric["mode"])
+        name = f"{who} on {metric['domain']}, {how}"
         if metric["rows"] - metric["n"] > MISSING * metric["rows"]:
             found.append(f"{name}: {metric['rows'] - metric['n']} of {metric['rows']} rows have no value.")
         elif metric["sources"] < FEW:

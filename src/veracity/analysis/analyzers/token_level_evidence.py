@@ -18,6 +18,7 @@ from pydantic import Field
 
 from veracity.analysis.base import Analyzer, analyzer
 from veracity.analysis.scores import RunTables, policy_names
+from veracity.analysis.wording import opening
 from veracity.core.config import Settings
 from veracity.core.finding import Finding, LinePlot, Place, ResultTable
 from veracity.stats.cluster import Floats
@@ -105,7 +106,7 @@ class TokenLevelEvidence(Analyzer):
                 model = f"{names[row['model']]}-{row['item']}-{name[:8]}"
                 place = Place(str(metric), row["domain"], row["mode"], row["system"], model)
                 asked = shorten(row["question"], 80, placeholder=" …")
-                who = f"{metric} of {names[row['model']]}"
+                who = f"{opening(str(metric))} of {names[row['model']]}"
                 yield self._finding(place, rows.filter(pl.col("trajectory") == name), who, asked)
 
     def _finding(self, place: Place, evidence: pl.DataFrame, who: str, asked: str) -> Finding:

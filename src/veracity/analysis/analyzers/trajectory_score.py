@@ -16,7 +16,7 @@ from pydantic import Field
 
 from veracity.analysis.base import Analyzer, analyzer
 from veracity.analysis.scores import RunTables, Setup, right_in_the_end
-from veracity.analysis.wording import better, cell, json_lines, left_out, sign
+from veracity.analysis.wording import better, cell, in_mode, json_lines, left_out, opening, sign
 from veracity.core.config import Settings
 from veracity.core.errors import ConfigError
 from veracity.core.finding import Finding, Place, ResultTable
@@ -104,10 +104,11 @@ class TrajectoryScore(Analyzer):
         told = ", ".join(f"{count} {why}" for why, count in dropped.items() if count)
         notes = [*left_out(rows), *([f"Not taken: {told}."] if told else [])]
         files = {} if training is None else {"training.jsonl": training(ranked)}
-        title = f"{place.algorithm}: {ranked.height} trajectories to learn from"
-        answer = f"{place.algorithm}: {ranked.height} trajectories to learn from."
+        name = f"{opening(place.algorithm)}{in_mode(place.mode)}"
+        title = f"{opening(place.algorithm)}: {ranked.height} trajectories to learn from"
+        answer = f"{name}: {ranked.height} trajectories to learn from."
         if ranked.is_empty():
-            answer = f"{place.algorithm}: no trajectory to learn from; {told or 'none has a value'}."
+            answer = f"{name}: no trajectory to learn from; {told or 'none has a value'}."
         ends = [ranked["score"][0], ranked["score"][-1]] if ranked.height else [None, None]
         row = {"kept": ranked.height, "best": ends[0], "last kept": ends[1], "left out": sum(dropped.values())}
         return Finding(
