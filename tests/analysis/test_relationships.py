@@ -57,6 +57,9 @@ def test_values_are_turned_so_that_higher_is_better() -> None:
     x = rng.normal(size=(50, 1))
     (finding,) = related(both(x, -x, direction="lower"))
     assert row(finding, "correlations", correlation="Pearson")["value"] == pytest.approx(1)
+    assert finding.answer.startswith("x and y, both turned so that higher is better: r = 1 [")
+    (plot,) = finding.plots
+    assert isinstance(plot, ScatterPlot) and sorted((plot.x_label, plot.y_label)) == ["minus y", "x"]
 
 
 def test_length_can_be_all_that_two_metrics_share() -> None:

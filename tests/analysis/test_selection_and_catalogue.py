@@ -159,3 +159,6 @@ def test_the_catalogue_tells_what_there_is_and_what_to_be_careful_about() -> Non
     assert first["metrics"][0]["value"] == 0.5 and first["metrics"][0]["statuses"] == {"ok": 40}
     assert second["warnings"] == ["The run is not finished.", "m of a on d, direct: 5 of 10 rows have no value."]
     assert [f.place.model for f in each] == ["run-done", "run-begun"] and each[1].notes == second["warnings"]
+    small = run_of([{"policy": p, "item": f"i{i}", "value": 1.0} for p, n in (("a", 9), ("b", 12)) for i in range(n)])
+    told = analyze([small], analyzers=["results_catalog"], resamples=100)[0].notes
+    assert told == ["The run is not finished.", "2 of 2 means rest on 9 to 12 sources, few for an interval."]

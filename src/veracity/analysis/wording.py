@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import polars as pl
@@ -50,6 +50,11 @@ def listed(names: Iterable[str]) -> str:
     """`a, b and c`."""
     *first, last = list(names) or [""]
     return f"{', '.join(first)} and {last}" if first else last
+
+
+def from_to(counts: Sequence[int]) -> str:
+    """`5`, or `5 to 9` where the counts differ."""
+    return str(counts[0]) if len(set(counts)) == 1 else f"{min(counts)} to {max(counts)}"
 
 
 def plain_names(names: Iterable[str]) -> dict[str, str]:

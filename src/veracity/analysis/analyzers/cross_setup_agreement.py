@@ -118,7 +118,7 @@ def _decided(table: ResultTable) -> bool:
 
 def _without_rounding(cells: Iterable[Cell]) -> tuple[Cell, ...]:
     """An agreement of 0 that rounding moved is not above 0."""
-    return tuple(round(one, 12) if isinstance(one, float) else one for one in cells)
+    return tuple(round(one, 12) + 0.0 if isinstance(one, float) else one for one in cells)  # −0.0 + 0.0 is 0.0
 
 
 def _with_ends(row: tuple[Cell, ...]) -> str:

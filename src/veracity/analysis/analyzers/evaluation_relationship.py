@@ -59,6 +59,8 @@ class _Both:
     x: Floats
     y: Floats
     sources: list[str]
+    turned: tuple[bool, bool]
+    """Whether less of the first, and of the second, is better, so that its values have the other sign here."""
 
 
 @analyzer("evaluation_relationship")
@@ -90,7 +92,7 @@ class EvaluationRelationship(Analyzer):
                 continue
             table = self._table(ok, both, first, second)
             plots = [_scatter(both, first, second)]
-            told, row = _told(table, first, second, place)
+            told, row = _told(table, first, second, place, both.turned)
             title = f"{opening(first)} and {in_words(second)}"
             pair = replace(place, algorithm=f"{first}~{second}")
             found.append(
@@ -155,7 +157,9 @@ class EvaluationRelationship(Analyzer):
         return Estimate(r, np.nan, *fisher_interval(r, len(x)), len(x), len(x), "neither", 0.0)
 
 
-def _told(table: ResultTable, first: str, second: str, place: Place) -> tuple[str, dict[str, Cell]]:
+def _told(
+    table: ResultTable, first: str, second: str, place: Place, turned: tuple[bool, bool]
+) -> tuple[str, dict[str, Cell]]:
     """The sentence and the row of a pair of metrics; neither where one of them does not vary."""
     values = {str(row[0]): row for row in table.rows}
     _, r, _, low, high, *_ = values["Pearson"]
@@ -170,7 +174,8 @@ def _told(table: ResultTable, first: str, second: str, place: Place) -> tuple[st
     ]
     more = f"; {', '.join(rest)}" if rest else ""
     names = f"{opening(first)} and {in_words(second)}{in_mode(place.mode)}"
-    return f"{names}: r = {number(float(r))}{ends}{more}. No cause is shown.", row
+    sides = ", both turned so that higher is better" if turned[0] != turned[1] else ""
+    return f"{names}{sides}: r = {number(float(r))}{ends}{more}. No cause is shown.", row
 
 
 def _decided(table: ResultTable) -> bool:
@@ -205,7 +210,8 @@ def _both(ok: pl.DataFrame, first: str, second: str) -> _Both:
         rows[f"value{end}"].to_numpy() * np.array([sign(d) or 1 for d in rows[f"direction{end}"]])
         for end in ("", "_second")
     )
-    return _Both(rows, x, y, rows["source"].to_list())
+    turned = tuple(bool(rows.height) and sign(rows[f"direction{end}"][0]) < 0 for end in ("", "_second"))
+    return _Both(rows, x, y, rows["source"].to_list(), (turned[0], turned[1]))
 
 
 def _controls(rows: pl.DataFrame) -> Floats:
@@ -235,5 +241,9 @@ def _scatter(both: _Both, first: str, second: str) -> Plot:
     if np.ptp(both.x) > 0:
         slope, intercept = np.polyfit(both.x, both.y, 1)
         line = (float(intercept), float(slope))
+    labels = [
+        f"minus {in_words(name)}" if turned else in_words(name)
+        for name, turned in zip((first, second), both.turned, strict=True)
+    ]
     caption = "One point a trajectory, turned so that up and right are better; the line is of all of them."
-    return ScatterPlot("scatter", "Trajectories", caption, points, in_words(first), in_words(second), line)
+    return ScatterPlot("scatter", "Trajectories", caption, points, labels[0], labels[1], line)

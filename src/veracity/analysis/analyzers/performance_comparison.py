@@ -33,6 +33,7 @@ from veracity.analysis.wording import (
     better,
     cell,
     estimate_cells,
+    from_to,
     in_mode,
     in_words,
     left_out,
@@ -208,16 +209,12 @@ def _shared(pairs: Sequence[PairedChange]) -> str:
     Of 2^k ways to swap two policies in k sources two are at least as far apart as what was seen: itself and its mirror
     image. So no p is below 2 / 2^k, nor is the least one below that times the number of pairs when it is corrected.
     """
-    items, sources = _from_to([p.change.n for p in pairs]), _from_to([p.change.clusters for p in pairs])
+    items, sources = from_to([p.change.n for p in pairs]), from_to([p.change.clusters for p in pairs])
     from_sources = "" if sources == items else f" from {sources} source{'s' if sources != '1' else ''}"
     told = f" on {items} shared item{'s' if items != '1' else ''}{from_sources}"
     most = max(pair.change.clusters for pair in pairs)
     few = len(pairs) * 2.0 ** (1 - most) >= 0.05 and all(pair.adjusted >= 0.05 for pair in pairs)
     return f"{told}, too few for the paired test to tell any two apart" if few else told
-
-
-def _from_to(counts: Sequence[int]) -> str:
-    return str(counts[0]) if len(set(counts)) == 1 else f"{min(counts)} to {max(counts)}"
 
 
 def _last(own: dict[str, Estimate], order: list[Standing]) -> str:

@@ -13,7 +13,7 @@ import polars as pl
 
 from veracity.analysis.base import Analyzer, analyzer
 from veracity.analysis.scores import RunTables, setups, statuses
-from veracity.analysis.wording import cell, mode_words, opening
+from veracity.analysis.wording import cell, from_to, mode_words, opening
 from veracity.core.config import Settings
 from veracity.core.finding import Finding, Place, ResultTable
 from veracity.stats.cluster import bootstrap_mean
@@ -122,13 +122,16 @@ def _warnings(run: RunTables, metrics: Sequence[dict[str, Any]]) -> list[str]:
     if failed.height:
         told = ", ".join(f"{count} {name}" for name, count in statuses(failed).items())
         found.append(f"Of {run.trajectories.height} trajectories, not complete: {told}.")
+    few = []
     for metric in metrics:
         who, how = f"{opening(metric['algorithm'])} of {metric['policy']}", mode_words(metric["mode"])
         name = f"{who} on {metric['domain']}, {how}"
         if metric["rows"] - metric["n"] > MISSING * metric["rows"]:
             found.append(f"{name}: {metric['rows'] - metric['n']} of {metric['rows']} rows have no value.")
         elif metric["sources"] < FEW:
-            found.append(f"{name}: {metric['sources']} sources are few for an interval.")
+            few.append(int(metric["sources"]))
+    if few:
+        found.append(f"{len(few)} of {len(metrics)} means rest on {from_to(few)} sources, few for an interval.")
     return found
 
 
