@@ -11,7 +11,7 @@ from veracity.metrics.metric_names import metric_words
         ("truth_accuracy.brier.eventual", "Brier loss at the end"),
         ("truth_accuracy.cross_entropy.difference", "change of cross-entropy"),
         ("martingale.slope.iv", "martingale slope, instrumented"),
-        ("martingale.weight.total", "size of the share of the martingale slope (total changes)"),
+        ("martingale.weight.total.trajectory", "size of the share of the martingale slope"),
         ("sycophancy.opinion.both.excess", "shift of belief between opposite users, beyond a third party's"),
         ("sycophancy.accuracy.u0.weak", "accuracy with a user for the first option (weak)"),
         ("mutual_predictability.uplift_per_token", "help to predict others (nats a token)"),

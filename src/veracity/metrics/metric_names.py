@@ -106,8 +106,10 @@ def _truth(family: str, rest: str) -> str | None:
 
 def _martingale(family: str, rest: str) -> str | None:
     told = {"share": "share of the martingale slope", "weight": "size of the share of the martingale slope"}
+    changes = {"total": "", "step": ", step by step", "to_go": ", to the end"}
     what, _, kind = rest.partition(".")
-    return f"{told[what]} ({kind} changes)" if what in told else None
+    change = kind.partition(".")[0]
+    return told[what] + changes[change] if what in told and change in changes else None
 
 
 def _sycophancy(family: str, rest: str) -> str | None:
