@@ -294,6 +294,21 @@ def policy_of(folder: Path) -> Policy:
     return Policy(str(folder), parent_hash(folder))
 
 
+def expenses(engine: Engine, seconds: Mapping[str, float]) -> dict[str, Any]:
+    """What a run took, as its manifest tells it: US dollars, requests by what became of them, seconds by stage."""
+    spent = engine.spent
+    return {
+        "cost": spent.cost,
+        "requests": {
+            "asked": spent.asked,
+            "recalled": spent.recalled,
+            "failed": spent.failed,
+            "tokens": spent.tokens,
+        },
+        "timings_s": {stage: round(took, 3) for stage, took in seconds.items()},
+    }
+
+
 def prompts_used(starts: Sequence[str]) -> dict[str, str]:
     """Id → hash of the judges' prompts whose id begins with one of `starts`."""
     from veracity.judging.prompting import prompt_hashes

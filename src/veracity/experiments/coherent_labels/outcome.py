@@ -17,7 +17,7 @@ from veracity.experiments.coherent_labels.experiment import SEARCH, slug
 from veracity.experiments.coherent_labels.scores import best_seed, label_estimates
 from veracity.experiments.coherent_labels.settings import CoherentLabelsSettings
 from veracity.experiments.coherent_labels.statements import Statement
-from veracity.experiments.desk import Desk, prompts_used
+from veracity.experiments.desk import Desk, expenses, prompts_used
 from veracity.judging.mutual_predictability.icm import WORDS
 from veracity.store.atomic import atomic_write_text
 
@@ -29,7 +29,7 @@ def conclude(desk: Desk, settings: CoherentLabelsSettings, statements: Sequence[
     """Write failures, estimates, training data, manifest and report."""
     from veracity.report.coherent_labels import write_labels_report
 
-    run, spent = desk.run_folder, desk.engine.spent
+    run = desk.run_folder
     run.table("failures", content_hash(desk.keys), desk.all_failures)
     found = label_estimates(desk.tables["labels"], desk.tables["searches"], settings.seed)
     if not run.complete:
@@ -42,10 +42,8 @@ def conclude(desk: Desk, settings: CoherentLabelsSettings, statements: Sequence[
         models={model: desk.identity(model) for model in settings.models},
         hashes={f"prompt {name}": digest for name, digest in prompts_used(["mutual.label."]).items()},
         wall_s=wall_s,
-        cost=spent.cost,
         names={model: model for model in settings.models},
-        requests={"asked": spent.asked, "recalled": spent.recalled, "failed": spent.failed, "tokens": spent.tokens},
-        timings_s={stage: round(seconds, 3) for stage, seconds in desk.seconds.items()},
+        **expenses(desk.engine, desk.seconds),
     )
     write_labels_report(run.path)
 

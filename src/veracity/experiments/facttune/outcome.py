@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from veracity.core.estimate import Estimate
 from veracity.core.identity import content_hash
 from veracity.core.problem import Problem
-from veracity.experiments.desk import Desk, prompts_used
+from veracity.experiments.desk import Desk, expenses, prompts_used
 from veracity.experiments.evaluation import LongTables, long_change, long_estimates
 from veracity.experiments.facttune.settings import FactTuneSettings
 
@@ -35,17 +35,14 @@ def conclude(
     repeated = run.complete  # every stage was there; computing one takes the manifest away
     if not repeated:
         run.write_estimates(estimates_of(desk, settings, test))
-    spent = desk.engine.spent
     run.write_manifest(
         recipe={"experiment": "facttune", **settings.model_dump(mode="json")},
         seeds={f"run {n}": seed for n, seed in enumerate(settings.seeds)},
         models={**models, **{role: desk.identity(role) for role in ("corpus", *settings.roles.names())}},
         hashes={f"prompt {name}": digest for name, digest in prompts_used(("grade.", "claims.", "verify.")).items()},
         wall_s=wall_s,
-        cost=spent.cost,
         names={"policy": settings.model, **settings.roles.names()},
-        requests={"asked": spent.asked, "recalled": spent.recalled, "failed": spent.failed, "tokens": spent.tokens},
-        timings_s={stage: round(seconds, 3) for stage, seconds in desk.seconds.items()},
+        **expenses(desk.engine, desk.seconds),
     )
     if not repeated or not (run.path / "report.html").exists():
         write_facttune_report(run.path)

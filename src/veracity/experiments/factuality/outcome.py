@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from veracity.core.estimate import Estimate
+from veracity.experiments.desk import expenses
 from veracity.experiments.factuality.bench import Bench, data_identity
 from veracity.experiments.factuality.plan import MODELLESS
 from veracity.experiments.factuality.settings import LongSettings
@@ -33,19 +34,16 @@ def conclude(stages: Stages, wall_s: float) -> None:
     repeated = run.complete  # every stage was there, for the same settings; computing one takes the manifest away
     if not repeated:
         run.write_estimates(estimates_of(stages))
-    spent = stages.worker.engine.spent
     run.write_manifest(
         recipe={"experiment": "factuality", **settings.model_dump(mode="json")},
         seeds={"run": settings.seed},
         models=bench.identities,
         hashes={f"prompt {name}": digest for name, digest in stages.prompts("").items()},
         wall_s=wall_s,
-        cost=spent.cost,
         measurement={form: m.as_dict() for form, m in measurements(stages).items()},
         names=bench.names,
-        requests={"asked": spent.asked, "recalled": spent.recalled, "failed": spent.failed, "tokens": spent.tokens},
         spent_by_role={role: tally.cost for role, tally in stages.worker.engine.spent_by_role.items()},
-        timings_s={stage: round(seconds, 3) for stage, seconds in stages.worker.seconds.items()},
+        **expenses(stages.worker.engine, stages.worker.seconds),
     )
     if not repeated or not (run.path / "report.html").exists():
         write_factuality_report(run.path)

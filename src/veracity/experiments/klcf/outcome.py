@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from veracity.core.estimate import Estimate
 from veracity.core.identity import content_hash
-from veracity.experiments.desk import Desk, Policy, prompts_used
+from veracity.experiments.desk import Desk, Policy, expenses, prompts_used
 from veracity.experiments.evaluation import LongTables, arms_of, long_estimates
 from veracity.experiments.klcf.settings import KlcfSettings
 from veracity.experiments.klcf.training import Trained
@@ -30,7 +30,6 @@ def conclude(desk: Desk, settings: KlcfSettings, base: Policy, models: Sequence[
     repeated = run.complete  # every stage was there; computing one takes the manifest away
     if not repeated:
         run.write_estimates(estimates_of(desk, settings))
-    spent = desk.engine.spent
     roles = ("corpus", *settings.roles.names())
     run.write_manifest(
         recipe={"experiment": "klcf", **settings.model_dump(mode="json")},
@@ -38,10 +37,8 @@ def conclude(desk: Desk, settings: KlcfSettings, base: Policy, models: Sequence[
         models={"base": base.key, **{m.name: m.policy.key for m in models}, **{r: desk.identity(r) for r in roles}},
         hashes={f"prompt {name}": digest for name, digest in prompts_used(PROMPTS).items()},
         wall_s=wall_s,
-        cost=spent.cost,
         names={"policy": settings.model, **settings.roles.names()},
-        requests={"asked": spent.asked, "recalled": spent.recalled, "failed": spent.failed, "tokens": spent.tokens},
-        timings_s={stage: round(seconds, 3) for stage, seconds in desk.seconds.items()},
+        **expenses(desk.engine, desk.seconds),
     )
     if not repeated or not (run.path / "report.html").exists():
         write_klcf_report(run.path)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from veracity.core.identity import content_hash
-from veracity.experiments.desk import Desk, prompts_used
+from veracity.experiments.desk import Desk, expenses, prompts_used
 from veracity.experiments.methods.settings import MethodsSettings
 from veracity.experiments.methods.training import Trained
 
@@ -33,7 +33,6 @@ def conclude(desk: Desk, settings: MethodsSettings, models: Mapping[str, Trained
     repeated = run.complete  # every stage was there; computing one takes the manifest away
     if not repeated:
         run.write_estimates(method_estimates(_tables(desk), k))
-    spent = desk.engine.spent
     roles = ("corpus", *settings.roles.names())
     run.write_manifest(
         recipe={"experiment": "truthful-training", **settings.model_dump(mode="json")},
@@ -41,10 +40,8 @@ def conclude(desk: Desk, settings: MethodsSettings, models: Mapping[str, Trained
         models={**{name: m.policy.key for name, m in models.items()}, **{role: desk.identity(role) for role in roles}},
         hashes={f"prompt {name}": digest for name, digest in prompts_used(PROMPTS).items()},
         wall_s=wall_s,
-        cost=spent.cost,
         names={"policy": settings.model, **settings.roles.names()},
-        requests={"asked": spent.asked, "recalled": spent.recalled, "failed": spent.failed, "tokens": spent.tokens},
-        timings_s={stage: round(seconds, 3) for stage, seconds in desk.seconds.items()},
+        **expenses(desk.engine, desk.seconds),
     )
     if not repeated or not (run.path / "report.html").exists():
         write_methods_report(run.path)

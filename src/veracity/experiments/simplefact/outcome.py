@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from veracity.core.identity import content_hash
-from veracity.experiments.desk import Desk, prompts_used
+from veracity.experiments.desk import Desk, expenses, prompts_used
 from veracity.experiments.simplefact.settings import SimpleFactSettings
 from veracity.experiments.simplefact.training import Snapshot
 
@@ -23,16 +23,13 @@ def conclude(desk: Desk, settings: SimpleFactSettings, models: Sequence[Snapshot
     if not repeated:
         answers = {way: tables[f"{way}.answers"] for way in WAYS}
         run.write_estimates(estimates_of(Proof(answers, tables["problems"], settings.questions.system)))
-    spent = desk.engine.spent
     run.write_manifest(
         recipe={"experiment": "simplefact", **settings.model_dump(mode="json")},
         seeds={f"repetition {n}": seed for n, seed in enumerate(settings.seeds)},
         models={_name(model): model.policy.key for model in models},
         hashes={f"prompt {name}": digest for name, digest in prompts_used(("generation.", "grade.")).items()},
         wall_s=wall_s,
-        cost=spent.cost,
-        requests={"asked": spent.asked, "recalled": spent.recalled, "failed": spent.failed, "tokens": spent.tokens},
-        timings_s={stage: round(seconds, 3) for stage, seconds in desk.seconds.items()},
+        **expenses(desk.engine, desk.seconds),
     )
     if not repeated or not (run.path / "report.html").exists():
         write_simplefact_report(run.path)

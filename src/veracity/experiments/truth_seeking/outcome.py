@@ -11,7 +11,7 @@ import polars as pl
 
 from veracity.core.estimate import Estimate
 from veracity.core.identity import content_hash
-from veracity.experiments.desk import Desk, prompts_used
+from veracity.experiments.desk import Desk, expenses, prompts_used
 from veracity.experiments.truth_seeking.bench import Bench, role_names
 from veracity.experiments.truth_seeking.scores import Scored, Tables
 
@@ -22,26 +22,24 @@ def conclude(bench: Bench, desk: Desk, tables: Tables, found: Scored, wall_s: fl
     """Write failures, estimates, manifest and report."""
     from veracity.report.truth_seeking import write_truth_seeking_report
 
-    run, settings, spent = desk.run_folder, bench.settings, desk.engine.spent
+    run, settings = desk.run_folder, bench.settings
     lost = failures(tables)
     run.table("failures", content_hash(lost.rows()), lambda: lost)
     repeated = run.complete  # every stage was there; computing one takes the manifest away
     if not repeated:
         told = estimates_of(found.scores) | reliability(bench, tables.beliefs) | checks_of(found.checks)
         run.write_estimates(told)
-    seconds, asking = desk.seconds, sum(s for stage, s in desk.seconds.items() if stage != "metrics")
+    asking = sum(took for stage, took in desk.seconds.items() if stage != "metrics")
     run.write_manifest(
         recipe={"experiment": "truth-seeking", **settings.model_dump(mode="json", exclude={"resume"})},
         seeds={"run": settings.seed},
         models={role: backend.identity for role, backend in bench.backends.items()},
         hashes={f"prompt {name}": digest for name, digest in prompts_used(PROMPTS).items()},
         wall_s=wall_s,
-        cost=spent.cost,
         names=role_names(settings),
         resume=settings.resume.model_dump(),
-        requests={"asked": spent.asked, "recalled": spent.recalled, "failed": spent.failed, "tokens": spent.tokens},
         spent_by_role={role: tally.cost for role, tally in desk.engine.spent_by_role.items()},
-        timings_s={stage: round(s, 3) for stage, s in seconds.items()} | {"asking": round(asking, 3)},
+        **expenses(desk.engine, desk.seconds | {"asking": asking}),
     )
     if not repeated or not (run.path / "report.html").exists():
         write_truth_seeking_report(run.path)

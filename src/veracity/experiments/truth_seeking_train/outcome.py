@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from veracity.core.estimate import Estimate
 from veracity.core.identity import content_hash
-from veracity.experiments.desk import Desk, Policy
+from veracity.experiments.desk import Desk, Policy, expenses
 from veracity.experiments.truth_seeking_train.settings import TruthTrainSettings
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def conclude(
     """Write failures, estimates (those of the source's metric among them), manifest and the page."""
     from veracity.report.truth_seeking_train import write_truth_train_report
 
-    run, spent = desk.run_folder, desk.engine.spent
+    run = desk.run_folder
     run.table("failures", content_hash(desk.keys), desk.all_failures)
     if not run.complete:
         run.write_estimates(estimates_of(desk.tables["test.answers"], settings.seed) | dict(measured))
@@ -36,10 +36,8 @@ def conclude(
         seeds={"run": settings.seed},
         models={name: policy.key for name, policy in models.items()},
         wall_s=wall_s,
-        cost=spent.cost,
         names={name: policy.model for name, policy in models.items()},
-        requests={"asked": spent.asked, "recalled": spent.recalled, "failed": spent.failed, "tokens": spent.tokens},
-        timings_s={stage: round(seconds, 3) for stage, seconds in desk.seconds.items()},
+        **expenses(desk.engine, desk.seconds),
     )
     write_truth_train_report(run.path)
 

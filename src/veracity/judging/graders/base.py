@@ -102,6 +102,11 @@ def openai_item(problem: Problem) -> dict[str, Any]:
     }
 
 
+def asking_nobody() -> Program[None]:
+    """No request: a grader that asks nobody is a program all the same."""
+    yield from ()
+
+
 def lacks_two_options(problem: Problem) -> tuple[GraderStatus, str] | None:
     """What a Brier score of one number needs: two options, one of which is known to be right."""
     if len(problem.options) != 2:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar, SupportsFloat
 
 from veracity.core.errors import ConfigError
 from veracity.core.problem import Problem
 from veracity.core.requests import Program
-from veracity.judging.graders.base import Graded
+from veracity.judging.graders.base import Graded, asking_nobody
 from veracity.judging.graders.function_code import code_hash
 
 
@@ -33,7 +33,7 @@ class FunctionGrader:
 
     def grade(self, problem: Problem, output: str) -> Program[Graded]:
         """Call it; what it raises ends the program, and so does what is neither a number nor None (TypeError)."""
-        yield from _nothing()
+        yield from asking_nobody()
         value = self.of(problem, output)
         if not (value is None or isinstance(value, SupportsFloat)):
             raise TypeError(
@@ -47,8 +47,3 @@ class FunctionGrader:
     def to_openai_spec(self) -> dict[str, Any]:
         """Nobody but this process can call it. Raises ConfigError."""
         raise ConfigError("a function of this process cannot be sent; write it to a file and give python?file=…")
-
-
-def _nothing() -> Generator[Any, Any, None]:
-    """No request: a grader that asks nobody is a program all the same."""
-    yield from ()

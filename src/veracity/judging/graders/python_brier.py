@@ -5,14 +5,13 @@ The code that grades is the code that is exported: `sources/brier.py`.
 
 from __future__ import annotations
 
-from collections.abc import Generator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
 from veracity.core.problem import Problem
 from veracity.core.requests import Program
-from veracity.judging.graders.base import GRADERS, Graded, GraderStatus, lacks_two_options, python_spec
+from veracity.judging.graders.base import GRADERS, Graded, GraderStatus, asking_nobody, lacks_two_options, python_spec
 from veracity.judging.graders.sources import brier
 from veracity.judging.prompting import render
 
@@ -31,7 +30,7 @@ class PythonBrier:
 
     def grade(self, problem: Problem, output: str) -> Program[Graded]:
         """Read the last mark; out of range is no grade, and neither is an answer without a mark."""
-        yield from _nothing()
+        yield from asking_nobody()
         if lack := self.lacks(problem):
             return Graded(None, *lack)
         try:
@@ -55,8 +54,3 @@ def asking_for_belief(problem: Problem) -> Problem:
     """
     text = render("grader.brier_format.v1", question=problem.question, option=problem.options[0])
     return replace(problem, question=text)
-
-
-def _nothing() -> Generator[Any, Any, None]:
-    """No request: a grader that asks nobody is a program all the same."""
-    yield from ()
