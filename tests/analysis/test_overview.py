@@ -13,8 +13,9 @@ from score_tables import run_of
 
 from veracity.analysis.base import analyze
 from veracity.analysis.overview import importance, in_short, overviews
-from veracity.analysis.wording import in_words, opening
+from veracity.analysis.wording import opening
 from veracity.core.finding import Finding, IntervalPlot, Overview, Place, Point
+from veracity.metrics.metric_names import variant_words
 from veracity.report.analysis import write_analysis
 from veracity.report.analysis_files import INDEX
 
@@ -128,7 +129,7 @@ def test_pages_have_words_and_files_identifiers(tmp_path: Path) -> None:
     table = (folder / "index.html").read_text()
     assert '<th scope="row">Brier loss at the end</th>' in table and name not in table
     assert name in (folder / "tables" / "metrics.csv").read_text() and name in (folder / "catalog.json").read_text()
-    assert (in_words(variant), opening(variant)) == (
+    assert (variant_words(variant), opening(variant)) == (
         "Brier loss at the end (variant 1234abcd)", "Brier loss at the end (variant 1234abcd)",
     )  # fmt: skip
     assert (opening("martingale.loss"), opening("my.metric")) == ("Martingale loss", "my.metric")

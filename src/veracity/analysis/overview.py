@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from veracity.analysis.base import ANALYZERS
-from veracity.analysis.wording import in_words, opening, plain_names
+from veracity.analysis.wording import opening, plain_names
 from veracity.core.finding import ALL, Finding, Overview, ResultTable, Scale
+from veracity.metrics.metric_names import variant_words
 
 MAIN = (
     "truth_accuracy.brier.eventual",
@@ -130,7 +131,7 @@ def _told(finding: Finding, modes: Mapping[str, str], with_run: bool) -> tuple[s
     """What a finding is about, with the identifier on a line of its own, and where, in words."""
     place = finding.place
     names = (place.algorithm if place.algorithm != ALL else place.model).split("~")
-    told = " ~ ".join([opening(names[0]), *(in_words(name) for name in names[1:])])
+    told = " ~ ".join([opening(names[0]), *(variant_words(name) for name in names[1:])])
     about = list(dict.fromkeys((told, " ~ ".join(names))))
     parts = [place.domain, modes[place.mode].replace("_", " "), place.prompt]
     if with_run and place.algorithm != ALL:

@@ -11,7 +11,7 @@ import polars as pl
 
 from veracity.core.estimate import Estimate
 from veracity.core.finding import ALL, Cell, Point
-from veracity.metrics.metric_names import metric_words
+from veracity.metrics.metric_names import metric_words, variant_words
 
 ESTIMATE = ("value", "se", "low", "high", "n", "sources")
 """Columns of an estimate."""
@@ -63,15 +63,9 @@ def plain_names(names: Iterable[str]) -> dict[str, str]:
     return plain if len(set(plain.values())) == len(plain) else {name: name for name in plain}
 
 
-def in_words(algorithm: str) -> str:
-    """`Brier loss at the end` for `truth_accuracy.brier.eventual`; what tells its variants apart in brackets."""
-    metric, _, variant = algorithm.partition("@")
-    return f"{metric_words(metric)} (variant {variant.replace('@', ', ')})" if variant else metric_words(metric)
-
-
 def opening(algorithm: str) -> str:
-    """`in_words` at the beginning of a sentence; an identifier that has no words keeps its letters."""
-    metric, words = algorithm.partition("@")[0], in_words(algorithm)
+    """`variant_words` at the beginning of a sentence; an identifier that has no words keeps its letters."""
+    metric, words = algorithm.partition("@")[0], variant_words(algorithm)
     return words if metric_words(metric) == metric else words[:1].upper() + words[1:]
 
 

@@ -99,6 +99,12 @@ def metric_words(name: str) -> str:
     return (read(family, rest) if read else None) or name
 
 
+def variant_words(name: str) -> str:
+    """`metric_words`, with what tells variants of a metric apart (behind `@`) in brackets."""
+    metric, _, variant = name.partition("@")
+    return f"{metric_words(metric)} (variant {variant.replace('@', ', ')})" if variant else metric_words(metric)
+
+
 def _truth(family: str, rest: str) -> str | None:
     what, _, when = rest.partition(".")
     return _WHEN[when].format(_TRUTH[what]) if what in _TRUTH and when in _WHEN else None
@@ -144,4 +150,4 @@ _FAMILIES = {
     "grader": _grader,
 }
 
-__all__ = ["metric_words"]
+__all__ = ["metric_words", "variant_words"]

@@ -22,7 +22,7 @@ from markupsafe import Markup
 from veracity import __version__
 from veracity.core.errors import DataError
 from veracity.core.finding import ALL, Cell, Finding, Overview, ResultTable
-from veracity.metrics.metric_names import metric_words
+from veracity.metrics.metric_names import variant_words
 from veracity.report.analysis_files import list_files, remove_earlier
 from veracity.report.page import Picture
 from veracity.report.plots import draw
@@ -136,15 +136,10 @@ def table_of(table: ResultTable, *, rows: int | None = None) -> Table:
     more = len(table.rows) - len(kept)
     note = f"{table.note} {more} more rows are in the file." if more else table.note
     told = [
-        [_metric(c) if h in METRIC_COLUMNS else words(c) for h, c in zip(table.header, r, strict=True)] for r in kept
+        [variant_words(str(c)) if h in METRIC_COLUMNS else words(c) for h, c in zip(table.header, row, strict=True)]
+        for row in kept
     ]
     return Table(table.title, table.header, told, note.strip())
-
-
-def _metric(cell: Cell) -> str:
-    """A metric in words; what tells its variants apart (`@…`) in brackets."""
-    metric, _, variant = str(cell).partition("@")
-    return f"{metric_words(metric)} (variant {variant.replace('@', ', ')})" if variant else metric_words(metric)
 
 
 def words(value: Cell) -> str:

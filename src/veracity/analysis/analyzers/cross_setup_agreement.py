@@ -16,9 +16,10 @@ from pydantic import Field
 
 from veracity.analysis.base import Analyzer, analyzer
 from veracity.analysis.scores import RunTables
-from veracity.analysis.wording import ESTIMATE, cell, estimate_cells, in_words, mode_words, number, opening
+from veracity.analysis.wording import ESTIMATE, cell, estimate_cells, mode_words, number, opening
 from veracity.core.config import Settings
 from veracity.core.finding import Cell, Finding, Place, Plot, Point, ResultTable, ScatterPlot
+from veracity.metrics.metric_names import variant_words
 from veracity.stats.agreement import BlandAltman, bland_altman, icc_agreement, kendall_tau
 from veracity.stats.cluster import Floats
 from veracity.stats.proportion import clustered_proportion
@@ -142,7 +143,7 @@ def _short(first: str, second: str) -> tuple[str, str]:
 def _said(setup: str) -> str:
     """A setup's name with its metric and mode in words."""
     algorithm, mode, system = setup.split("/", 2)
-    return f"{in_words(algorithm)}/{mode_words(mode)}/{system}"
+    return f"{variant_words(algorithm)}/{mode_words(mode)}/{system}"
 
 
 def _matched(own: pl.DataFrame, first: str, second: str) -> _Matched:
@@ -172,6 +173,6 @@ def _plots(both: _Matched, gaps: BlandAltman, names: tuple[str, str], metric: st
     caption = "Difference against mean of the two setups, one point a policy and item."
     label = f"{names[1]} − {names[0]}"
     return [
-        ScatterPlot("bland_altman", "Bland–Altman", caption, points, f"mean of the two, {in_words(metric)}", label,
+        ScatterPlot("bland_altman", "Bland–Altman", caption, points, f"mean of the two, {variant_words(metric)}", label,
                     levels=levels)
     ]  # fmt: skip

@@ -18,11 +18,12 @@ from pydantic import Field
 from veracity.analysis.base import Analyzer, analyzer
 from veracity.analysis.multilevel import multilevel_slope
 from veracity.analysis.scores import RunTables
-from veracity.analysis.wording import ESTIMATE, cell, estimate_cells, in_mode, in_words, number, opening, sign
+from veracity.analysis.wording import ESTIMATE, cell, estimate_cells, in_mode, number, opening, sign
 from veracity.core.config import Settings
 from veracity.core.errors import ConfigError
 from veracity.core.estimate import Estimate
 from veracity.core.finding import Cell, Finding, Place, Plot, Point, ResultTable, Scale, ScatterPlot
+from veracity.metrics.metric_names import variant_words
 from veracity.stats.agreement import icc_retest
 from veracity.stats.cluster import Floats
 from veracity.stats.correlation import disattenuated, fisher_interval, pearson, residuals, spearman, within
@@ -93,7 +94,7 @@ class EvaluationRelationship(Analyzer):
             table = self._table(ok, both, first, second)
             plots = [_scatter(both, first, second)]
             told, row = _told(table, first, second, place, both.turned)
-            title = f"{opening(first)} and {in_words(second)}"
+            title = f"{opening(first)} and {variant_words(second)}"
             pair = replace(place, algorithm=f"{first}~{second}")
             found.append(
                 Finding(self.name, scale, pair, title, [table], plots, [ASSOCIATION],
@@ -173,7 +174,7 @@ def _told(
         if name in ("Pearson within items", "partial, given length and domain") and one[1] is not None
     ]
     more = f"; {', '.join(rest)}" if rest else ""
-    names = f"{opening(first)} and {in_words(second)}{in_mode(place.mode)}"
+    names = f"{opening(first)} and {variant_words(second)}{in_mode(place.mode)}"
     sides = ", both turned so that higher is better" if turned[0] != turned[1] else ""
     return f"{names}{sides}: r = {number(float(r))}{ends}{more}. No cause is shown.", row
 
@@ -242,7 +243,7 @@ def _scatter(both: _Both, first: str, second: str) -> Plot:
         slope, intercept = np.polyfit(both.x, both.y, 1)
         line = (float(intercept), float(slope))
     labels = [
-        f"minus {in_words(name)}" if turned else in_words(name)
+        f"minus {variant_words(name)}" if turned else variant_words(name)
         for name, turned in zip((first, second), both.turned, strict=True)
     ]
     caption = "One point a trajectory, turned so that up and right are better; the line is of all of them."

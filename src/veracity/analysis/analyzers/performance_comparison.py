@@ -35,7 +35,6 @@ from veracity.analysis.wording import (
     estimate_cells,
     from_to,
     in_mode,
-    in_words,
     left_out,
     listed,
     opening,
@@ -46,6 +45,7 @@ from veracity.core.config import Settings
 from veracity.core.errors import ConfigError
 from veracity.core.estimate import Estimate
 from veracity.core.finding import Cell, Finding, IntervalPlot, Place, Plot, Point, ResultTable, ScatterPlot
+from veracity.metrics.metric_names import variant_words
 from veracity.stats.agreement import icc_retest, split_half
 
 Given = TypeVar("Given")
@@ -294,7 +294,7 @@ def _plots(
     )
     caption = f"Mean over items with its 95 % interval by source; {better(direction)}."
     shown = [point(p, one) for p, one in by_mean]
-    words = in_words(name)
+    words = variant_words(name)
     plots: list[Plot] = [IntervalPlot("means", "Means", caption, shown, f"mean of {words}")]
     if pairs and len(pairs) <= 28:
         shown = [point(f"{p.second} − {p.first}", p.change, solid=p.adjusted < 0.05) for p in pairs]

@@ -21,7 +21,6 @@ from veracity.analysis.wording import (
     better,
     cell,
     estimate_cells,
-    in_words,
     listed,
     point,
     sign,
@@ -31,6 +30,7 @@ from veracity.core.config import Settings
 from veracity.core.errors import ConfigError
 from veracity.core.estimate import Direction, Estimate
 from veracity.core.finding import Cell, Finding, IntervalPlot, Place, ResultTable
+from veracity.metrics.metric_names import variant_words
 from veracity.stats.paired import holm, paired_difference
 from veracity.stats.permutation import swap_test
 
@@ -169,9 +169,9 @@ def _answer(changes: Sequence[_Change], arms: dict[str, str]) -> str:
     contrast = "trained − placebo" if "placebo" in arms else "trained − base"
     own = [(c, _verdict(c, adjusted[str(i)])) for i, c in enumerate(changes) if c.contrast == contrast]
     parts = [
-        f"{verdict} in {listed(f'{in_words(c.metric)} ({with_interval(c.estimate)})' for c, v in own if v == verdict)}"
+        f"{verdict} in {listed(f'{variant_words(c.metric)} ({with_interval(c.estimate)})' for c in found)}"
         for verdict in ("better", "worse")
-        if any(v == verdict for _, v in own)
+        if (found := [c for c, v in own if v == verdict])
     ]
     against = f"{arms['trained']} against {arms['placebo' if 'placebo' in arms else 'base']}"
     return f"{against}: {listed(parts)}." if parts else f"{against}: no metric of {len(own)} is told apart."
@@ -184,7 +184,7 @@ def _plot(changes: Sequence[_Change]) -> IntervalPlot:
         scale = one.estimate.se if one.estimate.se > 0 else np.nan
         e = one.estimate
         scaled = Estimate(e.value / scale, 1.0, e.ci_low / scale, e.ci_high / scale, e.n, e.clusters, e.direction, 0.0)
-        label = f"{in_words(one.metric)} ({better(e.direction).split(' ')[0]}): {one.contrast}"
+        label = f"{variant_words(one.metric)} ({better(e.direction).split(' ')[0]}): {one.contrast}"
         if np.isfinite(scaled.value):
             shown.append(point(label, scaled, group=one.contrast, solid=one.p < 0.05))
     caption = "Paired differences in their own standard errors; filled where p < 5 % before correction."
